@@ -1,0 +1,12 @@
+"""What the rooms above may react to."""
+
+from uuid import UUID
+
+from app.core.db import Event
+
+
+class SessionEnded(Event):
+    """A device was signed out."""
+
+    session_id: UUID
+    account_id: UUID

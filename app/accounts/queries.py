@@ -1,0 +1,88 @@
+"""Reading accounts and sign-in sessions."""
+
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import Account, MailedSecret, Purpose, SignInSession
+from app.core import clock, crypto
+
+
+async def by_id(db: AsyncSession, account_id: UUID) -> Account:
+    """The account of someone who is signed in."""
+    return await db.get_one(Account, account_id)
+
+
+async def by_email(db: AsyncSession, email: str) -> Account | None:
+    """Whoever signs in with this address."""
+    return await db.scalar(select(Account).where(Account.email == email.lower()))
+
+
+async def add_unless_known(db: AsyncSession, account: Account) -> bool:
+    """Store a new account; False when its address is known, also to a sign-up at the same moment."""
+    columns = {name: getattr(account, name) for name in Account.__table__.columns.keys()}
+    made = insert(Account).values(columns).on_conflict_do_nothing(index_elements=["email"])
+    return (await db.scalar(made.returning(Account.id))) is not None
+
+
+async def emails_of(db: AsyncSession, account_ids: set[UUID]) -> dict[UUID, str]:
+    """Where to write to each of these people."""
+    rows = await db.execute(select(Account.id, Account.email).where(Account.id.in_(account_ids)))
+    return {account_id: email for account_id, email in rows}
+
+
+async def live_session(db: AsyncSession, session_id: UUID, account_id: UUID) -> SignInSession | None:
+    """The session if it is still signed in."""
+    return await db.scalar(
+        select(SignInSession).where(
+            SignInSession.id == session_id,
+            SignInSession.account_id == account_id,
+            SignInSession.ended_at.is_(None),
+            SignInSession.expires_at > clock.now(),
+        )
+    )
+
+
+async def session(db: AsyncSession, session_id: UUID) -> SignInSession | None:
+    """A session by the id that its refresh token carries."""
+    return await db.get(SignInSession, session_id)
+
+
+async def rotate(db: AsyncSession, session_id: UUID, generation: int) -> SignInSession | None:
+    """Compare-and-swap to the next generation; None when `generation` is not the one alive."""
+    return await db.scalar(
+        update(SignInSession)
+        .where(
+            SignInSession.id == session_id,
+            SignInSession.generation == generation,
+            SignInSession.ended_at.is_(None),
+            SignInSession.expires_at > clock.now(),
+        )
+        .values(generation=generation + 1)
+        .returning(SignInSession)
+        .execution_options(populate_existing=True)
+    )
+
+
+async def mailed_secret(db: AsyncSession, secret: str, purpose: Purpose) -> MailedSecret | None:
+    """The locked row of a mailed secret."""
+    return await db.scalar(
+        select(MailedSecret)
+        .where(MailedSecret.digest == crypto.digest(secret), MailedSecret.purpose == purpose)
+        .with_for_update()
+    )
+
+
+async def void_mailed_secrets(db: AsyncSession, account_id: UUID, purpose: Purpose) -> None:
+    """Make what was mailed so far useless."""
+    await db.execute(
+        update(MailedSecret)
+        .where(
+            MailedSecret.account_id == account_id,
+            MailedSecret.purpose == purpose,
+            MailedSecret.used_at.is_(None),
+        )
+        .values(used_at=clock.now())
+    )

@@ -1,0 +1,75 @@
+"""What travels about accounts and sign-ins."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import EmailStr, Field
+
+from app.core.schemas import Body, Name, Password, Read, Secret, Zone
+
+Email = Annotated[EmailStr, Field(max_length=254, examples=["priya@example.org"])]
+
+
+class SignUp(Body):
+    """Open an account."""
+
+    email: Email
+    password: Annotated[Password, Field(examples=["a long sentence works well"])]
+    name: Annotated[Name, Field(examples=["Priya Raman"])]
+    zone: Zone = "UTC"
+    invitation_token: Secret | None = Field(
+        default=None, description="From an invitation mail; needed where registration is by invitation only."
+    )
+
+
+class Accepted(Read):
+    """The same answer whether or not the address was known: nobody learns who has an account."""
+
+    status: Literal["check_your_mail"] = "check_your_mail"
+
+
+class VerifyEmail(Body):
+    token: Secret
+
+
+class ResendVerification(Body):
+    email: Email
+
+
+class SignIn(Body):
+    email: Email
+    password: Annotated[str, Field(min_length=1, max_length=128, examples=["a long sentence works well"])]
+    refresh: Literal["cookie", "body"] = Field(
+        default="cookie",
+        description="Where the refresh token goes: an HttpOnly cookie (browsers) or the answer (others).",
+    )
+
+
+class RefreshSession(Body):
+    refresh_token: str | None = Field(
+        default=None, max_length=200, description="Leave out in a browser: the cookie is used."
+    )
+
+
+class AccountRead(Read):
+    id: UUID
+    email: str
+    name: str
+    zone: str
+    created_at: datetime
+
+
+class SessionRead(Read):
+    """A sign-in session. Keep the access token in memory only."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"
+    expires_in: int = Field(description="Seconds.", examples=[600])
+    refresh_token: str | None = None
+    account: AccountRead
+
+
+class AccountEdit(Body):
+    name: Name | None = None
+    zone: Zone | None = None

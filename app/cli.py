@@ -1,0 +1,182 @@
+"""The command `mentorspan`."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from app import doctor as doctors
+from app import probes, running
+from app.core import migrate as migrations
+from app.core.private_places import EngineError
+from app.core.processes import Busy
+from app.settings import Settings
+from app.supervisor import CannotServe, Supervisor
+
+cli = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Run and look after a Mentorspan installation."
+)
+demo = typer.Typer(no_args_is_help=True, help="The demo world.")
+cli.add_typer(demo, name="demo")
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+DRAIN_SECONDS = 8  # requests in progress get this long when we are asked to stop
+LOOK = {doctors.Level.GOOD: "green", doctors.Level.NOTE: "yellow", doctors.Level.WRONG: "bold red"}
+
+
+def main() -> None:
+    """The entry point: problems that a person can solve are told in words, not in a stack trace."""
+    try:
+        cli()
+    except (CannotServe, EngineError, Busy) as problem:
+        errors.print(f"[bold red]Mentorspan cannot go on.[/] {problem}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@cli.command()
+def serve(
+    development: Annotated[
+        bool, typer.Option("--development", help="Demo data, the mailbox page and open registration.")
+    ] = False,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", help="Stop when the program that started this one is gone.")
+    ] = False,
+) -> None:
+    """Run everything on this machine: engines if none are named, app, worker and signalling."""
+    settings = _settings("development" if development else None)
+    supervisor = Supervisor(
+        settings, lambda line: console.print(f"[dim]{line}[/]"), follow_parent=with_parent
+    )
+    with supervisor.running():
+        _welcome(settings)
+        supervisor.watch()
+
+
+@cli.command()
+def app() -> None:
+    """Serve REST and the web client."""
+    settings = _settings()
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=settings.app_host,
+        port=settings.app_port,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        # The address of a client is believed from a proxy only when the operator names the proxy.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        server_header=False,
+        ws="none",
+        log_config=None,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+@cli.command()
+def worker() -> None:
+    """Run jobs: mail, reminders, attendance."""
+    from app.worker import main as work  # noqa: PLC0415
+
+    work()
+
+
+@cli.command()
+def signalling() -> None:
+    """Serve the sockets of calls."""
+    # By becoming that program, not by importing it: the wall between the two is real in every process.
+    os.execv(sys.executable, [sys.executable, "-m", "signalling"])
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    with running.engines(_settings(), bus=False) as engines:
+        changed = migrations.upgrade(engines.database_url)
+    console.print("The schema is the newest now." if changed else "The schema was the newest already.")
+
+
+@demo.command("seed")
+def seed() -> None:
+    """Fill an empty database with two organisations and their people (development only)."""
+    settings = _settings()
+    if not settings.development:
+        raise CannotServe("Demo data belong to development: set MENTORSPAN_MODE=development.")
+    from app import demo as world  # noqa: PLC0415
+
+    with running.engines(settings, bus=False) as engines:
+        migrations.upgrade(engines.database_url)
+        if not migrations.is_empty(engines.database_url):
+            console.print("There are accounts in this database; nothing was added.")
+            return
+        asyncio.run(world.seed(engines.database_url))
+    console.print("The demo world is there.")
+
+
+@cli.command()
+def openapi(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("openapi.yaml"),
+) -> None:
+    """Write openapi.yaml from the code."""
+    # Here, in `worker` and in `seed`: no other command should wait for the whole application to load.
+    from app.core.openapi import write  # noqa: PLC0415
+    from app.main import create_app  # noqa: PLC0415
+
+    write(create_app(), path)
+    console.print(f"Wrote {path}.")
+
+
+@cli.command()
+def doctor() -> None:
+    """Look at everything an installation leans on; exit code 1 when something is wrong."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    wrong = 0
+    for finding in doctors.examine(_settings()):
+        wrong += finding.level is doctors.Level.WRONG
+        text = f"{finding.text}\n[dim]{finding.advice}[/]" if finding.advice else finding.text
+        table.add_row(f"[{LOOK[finding.level]}]{finding.level}[/]", finding.about, text)
+    console.print(table)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _settings(mode: Literal["production", "development"] | None = None) -> Settings:
+    """The settings, or words about what in the environment makes no sense."""
+    if mode is not None:
+        os.environ["MENTORSPAN_MODE"] = mode
+    try:
+        return Settings()
+    except ValidationError as problem:
+        lines = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors()]
+        raise CannotServe("The environment has settings that make no sense.\n" + "\n".join(lines)) from None
+
+
+def _welcome(settings: Settings) -> None:
+    """What a person needs next: the address, and in development who they can be."""
+    console.print(f"\n  Mentorspan is ready:  [bold green]{settings.public_url}[/]\n")
+    _, config = probes.fetch(f"{probes.app_address(settings)}/v1/config")
+    people = (config or {}).get("demo") or []
+    if people:
+        table = Table(box=None, pad_edge=False, padding=(0, 2))
+        for heading in ("Sign in as", "", "Password"):
+            table.add_column(heading)
+        for person in people:
+            table.add_row(f"  {person['email']}", person.get("what", ""), person["password"])
+        console.print(table)
+        console.print(f"\n  Mail that is sent shows at {settings.public_url}/mailbox")
+    if settings.development:
+        console.print(f"  Logs: {settings.state_dir / 'log'}    Stop with Ctrl-C\n")
+
+
+if __name__ == "__main__":
+    main()

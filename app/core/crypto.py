@@ -1,0 +1,102 @@
+"""Keys of this installation, and the small secrets that travel in mail."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from signalling.contracts.tickets import SigningKey, public_jwks
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The key that signs, every public key that still verifies, and the key that binds refresh tokens."""
+
+    signing: SigningKey
+    public: Mapping[str, Ed25519PublicKey]
+    refresh: bytes
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The public half, as published."""
+        return public_jwks(self.public)
+
+
+def load_keys(directory: Path) -> KeyRing:
+    """Read the keys, making them on the first start. Processes that start together agree on one set.
+
+    The newest `signing-*.pem` signs; older ones go on verifying, so that a key is rotated by adding a file.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not list(directory.glob("signing-*.pem")):
+        _write_once(directory / "signing-0001.pem", _new_signing_pem())
+    _write_once(directory / "refresh.key", secrets.token_bytes(32))
+    rings = [_read_signing(path) for path in sorted(directory.glob("signing-*.pem"))]
+    return KeyRing(
+        signing=rings[-1],
+        public={key.kid: key.private.public_key() for key in rings},
+        refresh=(directory / "refresh.key").read_bytes(),
+    )
+
+
+def publish_jwks(keys: KeyRing, path: Path) -> None:
+    """Write the public keys where signalling reads them; a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps(keys.jwks()))
+    draft.replace(path)
+
+
+def _new_signing_pem() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Create `path` with all of `content` unless it exists: a hard link appears whole or not at all."""
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _read_signing(path: Path) -> SigningKey:
+    private = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise ValueError(f"{path.name} is not an Ed25519 key")
+    raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    # RFC 7638 thumbprint of the public key, so that the name follows from the key.
+    x = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    thumb = hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode()).digest()
+    return SigningKey(kid=base64.urlsafe_b64encode(thumb).rstrip(b"=").decode(), private=private)
+
+
+def new_secret() -> str:
+    """256 random bits for a link in a mail."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> bytes:
+    """How a secret is stored: it has full entropy, so a plain hash is enough."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def same(left: bytes, right: bytes) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(left, right)

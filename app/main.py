@@ -1,0 +1,91 @@
+"""The REST service: one application made of rooms."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from signalling.contracts.bus_open import open_bus
+
+from app import front
+from app.accounts.auth import Doorkeeper
+from app.accounts.routes import router as accounts
+from app.blocks.routes import router as blocks
+from app.core import errors, logging
+from app.core.crypto import load_keys, publish_jwks
+from app.core.db import open_database
+from app.core.limits import open_limits
+from app.core.openapi import TAGS, operation_id
+from app.organisations.routes import router as organisations
+from app.pairings.routes import router as pairings
+from app.people.routes import router as people
+from app.reactions import REACTIONS
+from app.safeguarding.routes import router as safeguarding
+from app.scheduling.routes import router as scheduling
+from app.settings import Settings, get_settings
+
+VERSION: Final = "0.1.0"
+MAX_BODY_BYTES: Final = 256 * 1024
+ROOMS: Final[tuple[APIRouter, ...]] = (
+    accounts,
+    organisations,
+    blocks,
+    people,
+    pairings,
+    scheduling,
+    safeguarding,
+)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    if not settings.database_url:
+        raise RuntimeError("DATABASE_URL is not set. `mentorspan serve` starts a private database.")
+    keys = load_keys(settings.keys_dir)
+    publish_jwks(keys, settings.state_dir / "jwks.json")
+    bus = open_bus(settings.valkey_url)
+    database = open_database(settings.database_url, pool=settings.database_pool, reactions=REACTIONS)
+    database.context["bus"] = bus
+    app.state.database = database
+    app.state.bus = bus
+    app.state.door = Doorkeeper(settings=settings, keys=keys, limits=open_limits(settings.valkey_url))
+    try:
+        yield
+    finally:
+        await bus.close()
+        await database.close()
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application. It connects when its lifespan starts, so making one needs no database."""
+    settings = settings or get_settings()
+    logging.configure(settings.log_level, pretty=settings.development)
+    app = FastAPI(
+        title="Mentorspan",
+        version=VERSION,
+        summary="Virtual mentorship between organisations.",
+        description=(
+            "Sign in with `POST /v1/sessions` and send the access token as a bearer token. Errors are "
+            "problem documents (RFC 9457): `code` is for programs, `detail` for people. Lists come in pages: "
+            "follow `next_cursor`. What is not for your eyes is answered like what does not exist."
+        ),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=TAGS,
+        servers=[{"url": "/", "description": "This server."}],
+        generate_unique_id_function=operation_id,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=MAX_BODY_BYTES,
+        telemetry={"logs": False},
+        separate_input_output_schemas=False,
+    )
+    app.state.settings = settings
+    errors.install(app)
+    app.add_middleware(front.SafeHeaders, secure=settings.secure)
+    for room in ROOMS:
+        app.include_router(room)
+    app.include_router(front.router)
+    front.serve_web(app, settings)
+    return app

@@ -1,0 +1,96 @@
+"""Telling people by mail what happened. Mails name who and when, never what was written."""
+
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import queries as accounts
+from app.core import mail
+from app.organisations import queries as organisations
+from app.organisations.events import PartnershipProposed
+from app.organisations.models import Membership
+from app.pairings import queries as pairings
+from app.pairings.events import PairingAccepted, PairingDeclined, PairingProposed
+from app.pairings.models import Pairing
+from app.safeguarding.events import ReportFiled
+from app.scheduling import queries as scheduling
+from app.scheduling.events import MeetingBooked, MeetingCancelled, MeetingDeclined, MeetingProposed
+from app.settings import get_settings
+
+
+async def _mail(db: AsyncSession, people: dict[UUID, str], path: str) -> None:
+    """Mail each account its one sentence, with the page to look at."""
+    link = f"{get_settings().public_url}{path}"
+    for account_id, address in sorted((await accounts.emails_of(db, set(people))).items()):
+        await mail.send(db, to=address, subject=people[account_id], text=f"{people[account_id]}.\n\n{link}\n")
+
+
+def _others(pairing: Pairing, account_id: UUID | None) -> list[Membership]:
+    return [row for row in pairing.people().values() if row.account_id != account_id]
+
+
+async def pairing_proposed(db: AsyncSession, event: PairingProposed) -> None:
+    pairing = await pairings.one(db, event.pairing_id)
+    asking = pairing.people()[event.proposed_by_id]
+    sentence = f"{asking.name} ({asking.organisation.name}) asks you for a mentorship"
+    people = {row.account_id: sentence for row in _others(pairing, asking.account_id)}
+    await _mail(db, people, f"/pairings/{pairing.id}")
+
+
+async def pairing_accepted(db: AsyncSession, event: PairingAccepted) -> None:
+    pairing = await pairings.one(db, event.pairing_id)
+    if pairing.organisation_id is not None:
+        people = {
+            row.account_id: f"You are now in the circle {pairing.title}" for row in _others(pairing, None)
+        }
+    else:
+        asking = pairing.people()[event.proposed_by_id]
+        names = " and ".join(row.name for row in _others(pairing, asking.account_id))
+        people = {asking.account_id: f"{names} said yes to your mentorship"}
+    await _mail(db, people, f"/pairings/{pairing.id}")
+
+
+async def pairing_declined(db: AsyncSession, event: PairingDeclined) -> None:
+    pairing = await pairings.one(db, event.pairing_id)
+    asking = pairing.people()[event.proposed_by_id]
+    names = " and ".join(row.name for row in _others(pairing, asking.account_id))
+    await _mail(db, {asking.account_id: f"{names} cannot take up your mentorship request now"}, "/people")
+
+
+def _when(at: datetime, zone: str) -> str:
+    return at.astimezone(ZoneInfo(zone)).strftime(f"%a %d %b %Y, %H:%M ({zone})")
+
+
+async def meeting_changed(
+    db: AsyncSession, event: MeetingProposed | MeetingBooked | MeetingDeclined | MeetingCancelled
+) -> None:
+    meeting = await scheduling.one(db, event.meeting_id)
+    pairing = await pairings.one(db, meeting.pairing_id)
+    by = next((row.name for row in pairing.people().values() if row.account_id == event.by_account_id), None)
+    words = {
+        MeetingProposed: f"{by} proposes to meet on",
+        MeetingBooked: f"{by} confirmed your meeting on",
+        MeetingDeclined: f"{by} cannot meet on",
+        MeetingCancelled: f"{by} cancelled the meeting on" if by else "Cancelled: the meeting on",
+    }[type(event)]
+    people = {
+        row.account_id: f"{words} {_when(meeting.starts_at, row.zone)}"
+        for row in _others(pairing, event.by_account_id)
+    }
+    await _mail(db, people, f"/pairings/{pairing.id}")
+
+
+async def partnership_proposed(db: AsyncSession, event: PartnershipProposed) -> None:
+    people = await organisations.coordinator_accounts(db, event.partner_id)
+    sentence = "Another organisation proposes a partnership"
+    await _mail(db, dict.fromkeys(people, sentence), f"/organisations/{event.partner_id}")
+
+
+async def report_filed(db: AsyncSession, event: ReportFiled) -> None:
+    people = await organisations.coordinator_accounts(db, event.organisation_id)
+    people -= {event.subject_account_id}
+    await _mail(
+        db, dict.fromkeys(people, "A report needs your attention"), f"/organisations/{event.organisation_id}"
+    )

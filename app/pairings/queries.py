@@ -1,0 +1,153 @@
+"""Reading mentorships: the participants see them, and a circle's coordinators do."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased, selectinload
+
+from app.accounts.auth import Actor
+from app.blocks import queries as blocks
+from app.core.errors import NotFound
+from app.organisations import queries as organisations
+from app.organisations.models import Membership
+from app.pairings.models import Goal, Kind, Pairing, Part, Participant, Status
+
+_whole = (
+    selectinload(Pairing.participants).joinedload(Participant.person).joinedload(Membership.organisation),
+    selectinload(Pairing.goals),
+)
+
+
+def participating(actor: Actor) -> Select[UUID]:
+    """Pairings the actor is in, except those of two whose other person is kept apart."""
+    other = aliased(Participant)
+    apart = exists(
+        select(other.id)
+        .join(Membership, Membership.id == other.membership_id)
+        .where(
+            other.pairing_id == Pairing.id,
+            Membership.account_id.in_(blocks.kept_apart(actor.account_id)),
+        )
+    )
+    return (
+        select(Pairing.id)
+        .join(Participant, Participant.pairing_id == Pairing.id)
+        .where(
+            Participant.left_at.is_(None),
+            Participant.membership_id.in_(organisations.own_ids(actor)),
+            or_(Pairing.kind == Kind.CIRCLE.value, ~apart),
+        )
+    )
+
+
+def visible_to(actor: Actor) -> Select[Pairing]:
+    """Pairings the actor is in, and circles of organisations the actor coordinates."""
+    return (
+        select(Pairing)
+        .where(
+            or_(
+                Pairing.id.in_(participating(actor)),
+                Pairing.organisation_id.in_(organisations.coordinated_ids(actor)),
+            )
+        )
+        .options(*_whole)
+    )
+
+
+async def get(db: AsyncSession, actor: Actor, pairing_id: UUID, *, lock: bool = True) -> Pairing:
+    """A pairing visible to the actor, locked for change."""
+    statement = visible_to(actor).where(Pairing.id == pairing_id)
+    if lock:
+        statement = statement.with_for_update(of=Pairing)
+    found = await db.scalar(statement.execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound()
+    return found
+
+
+async def one(db: AsyncSession, pairing_id: UUID) -> Pairing:
+    """A pairing whoever asks: only for reactions and for ids that a room above has checked."""
+    return (
+        await db.scalars(
+            select(Pairing)
+            .where(Pairing.id == pairing_id)
+            .options(*_whole)
+            .execution_options(populate_existing=True)
+        )
+    ).one()
+
+
+async def goal(db: AsyncSession, actor: Actor, goal_id: UUID) -> Goal:
+    """A goal of a pairing visible to the actor, locked."""
+    found = await db.scalar(
+        select(Goal).where(Goal.id == goal_id, Goal.pairing_id.in_(participating(actor))).with_for_update()
+    )
+    if found is None:
+        raise NotFound()
+    return found
+
+
+async def goals(db: AsyncSession, pairing_id: UUID) -> int:
+    """How many goals a pairing has."""
+    return await db.scalar(select(func.count()).select_from(Goal).where(Goal.pairing_id == pairing_id)) or 0
+
+
+async def open_between(db: AsyncSession, left: UUID, right: UUID, kind: Kind) -> Pairing | None:
+    """A proposed or active pairing of this kind between two memberships."""
+    first, second = aliased(Participant), aliased(Participant)
+    return await db.scalar(
+        select(Pairing)
+        .join(first, and_(first.pairing_id == Pairing.id, first.membership_id == left))
+        .join(second, and_(second.pairing_id == Pairing.id, second.membership_id == right))
+        .where(Pairing.kind == kind.value, Pairing.status.in_((Status.PROPOSED, Status.ACTIVE)))
+        .limit(1)
+    )
+
+
+async def mentees_by_mentor(db: AsyncSession, membership_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many active one-to-one mentorships each of these has as a mentor; those without are left out."""
+    rows = await db.execute(
+        select(Participant.membership_id, func.count(func.distinct(Participant.pairing_id)))
+        .join(Pairing, Pairing.id == Participant.pairing_id)
+        .where(
+            Participant.membership_id.in_(membership_ids),
+            Participant.role == Part.MENTOR.value,
+            Participant.left_at.is_(None),
+            Pairing.status == Status.ACTIVE.value,
+            Pairing.kind != Kind.CIRCLE.value,
+        )
+        .group_by(Participant.membership_id)
+    )
+    return {membership_id: count for membership_id, count in rows}
+
+
+def counterparts(actor: Actor) -> Select[UUID]:
+    """The memberships of everyone the actor has ever been paired with or was asked by."""
+    mine = select(Participant.pairing_id).where(Participant.membership_id.in_(organisations.own_ids(actor)))
+    return select(Participant.membership_id).where(Participant.pairing_id.in_(mine))
+
+
+async def of_two(db: AsyncSession, left_account: UUID, right_account: UUID) -> list[Pairing]:
+    """Open pairings of exactly these two people, locked."""
+
+    def with_account(account_id: UUID) -> Select[UUID]:
+        return (
+            select(Participant.pairing_id)
+            .join(Membership, Membership.id == Participant.membership_id)
+            .where(Membership.account_id == account_id)
+        )
+
+    rows = await db.scalars(
+        select(Pairing)
+        .where(
+            Pairing.id.in_(with_account(left_account)),
+            Pairing.id.in_(with_account(right_account)),
+            Pairing.kind != Kind.CIRCLE.value,
+            Pairing.status.in_((Status.PROPOSED, Status.ACTIVE)),
+        )
+        .order_by(Pairing.id)
+        .with_for_update()
+    )
+    return list(rows)

@@ -1,0 +1,51 @@
+"""Reading reports: their reporter's own, and those addressed to an organisation that one coordinates."""
+
+from uuid import UUID
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from app.accounts.auth import Actor
+from app.core.errors import NotFound
+from app.organisations import queries as organisations
+from app.organisations.models import Membership
+from app.safeguarding.models import Report
+
+
+def addressed_to(actor: Actor, organisation_id: UUID | None = None) -> Select[Report]:
+    """Reports to organisations the actor coordinates, except those about the actor."""
+    about_me = select(Membership.id).where(Membership.account_id == actor.account_id)
+    found = (
+        select(Report)
+        .where(
+            Report.organisation_id.in_(organisations.coordinated_ids(actor)),
+            or_(Report.subject_membership_id.is_(None), Report.subject_membership_id.not_in(about_me)),
+        )
+        .options(
+            joinedload(Report.reporter).joinedload(Membership.organisation),
+            joinedload(Report.subject).joinedload(Membership.organisation),
+        )
+    )
+    return found if organisation_id is None else found.where(Report.organisation_id == organisation_id)
+
+
+async def get(db: AsyncSession, actor: Actor, report_id: UUID) -> Report:
+    """A report addressed to the actor, locked."""
+    found = await db.scalar(addressed_to(actor).where(Report.id == report_id).with_for_update(of=Report))
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def own(actor: Actor) -> Select[Report]:
+    """Reports the actor filed."""
+    return select(Report).where(Report.reporter_id == actor.account_id)
+
+
+async def own_one(db: AsyncSession, actor: Actor, report_id: UUID) -> Report:
+    """A report the actor filed."""
+    found = await db.scalar(own(actor).where(Report.id == report_id))
+    if found is None:
+        raise NotFound()
+    return found

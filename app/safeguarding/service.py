@@ -1,0 +1,101 @@
+"""What can be done when something is wrong."""
+
+from uuid import UUID
+
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.auth import Actor
+from app.audit import service as audit
+from app.blocks import queries as blocks
+from app.core.db import emit
+from app.core.errors import Conflict, Forbidden, NotFound, invalid
+from app.organisations import queries as organisations
+from app.organisations.models import Membership
+from app.pairings import queries as pairings
+from app.safeguarding import queries
+from app.safeguarding.events import ReportFiled
+from app.safeguarding.models import Report
+from app.safeguarding.schemas import ReportFile, ReportResolve
+from app.scheduling import queries as meetings
+
+
+async def file(db: AsyncSession, actor: Actor, body: ReportFile) -> Report:
+    """Tell the reporter's own coordinators, and the reported person's.
+
+    One report per organisation that must act; the reporter's own is returned.
+    """
+    subject = await _subject(db, actor, body)
+    own = await _reporting_as(db, actor, body, subject)
+    places = [own.organisation_id]
+    if subject is not None and subject.organisation_id != own.organisation_id:
+        places.append(subject.organisation_id)
+    reports = [
+        Report(
+            reporter_id=actor.account_id,
+            organisation_id=place,
+            reporter_membership_id=own.id,
+            subject_membership_id=subject.id if subject else None,
+            meeting_id=body.meeting_id,
+            text=body.text,
+        )
+        for place in places
+    ]
+    db.add_all(reports)
+    await db.flush()
+    for report in reports:
+        audit.record(db, actor.account_id, "report.filed", report.id)
+        emit(
+            db,
+            ReportFiled(
+                report_id=report.id,
+                organisation_id=report.organisation_id,
+                subject_account_id=subject.account_id if subject else None,
+            ),
+        )
+    return reports[0]
+
+
+async def _subject(db: AsyncSession, actor: Actor, body: ReportFile) -> Membership | None:
+    if body.membership_id is None:
+        return None
+    try:
+        return await blocks.person_known(db, actor, body.membership_id)
+    except NotFound:
+        raise invalid("/membership_id", "There is nobody here that you can see.", "unknown_person") from None
+
+
+async def _reporting_as(
+    db: AsyncSession, actor: Actor, body: ReportFile, subject: Membership | None
+) -> Membership:
+    """The membership through which the actor met what is reported."""
+    own = await organisations.all_own(db, actor)
+    if not own:
+        raise Conflict("no_organisation", "You are in no organisation whose coordinators could act.")
+    if body.meeting_id is not None:
+        try:
+            meeting = await meetings.get(db, actor, body.meeting_id)
+        except NotFound:
+            raise invalid(
+                "/meeting_id", "There is no meeting here that you can see.", "unknown_meeting"
+            ) from None
+        people = (await pairings.one(db, meeting.pairing_id)).people()
+        return next((row for row in own if row.id in people), own[0])
+    here = subject.organisation_id if subject else None
+    return next((row for row in own if row.organisation_id == here), own[0])
+
+
+async def addressed_to(db: AsyncSession, actor: Actor, organisation_id: UUID) -> Select[Report]:
+    """The reports of an organisation, for its coordinators."""
+    own = await organisations.own_in(db, actor, organisation_id)
+    if not own.coordinates:
+        raise Forbidden("not_coordinator", "Reports are read by coordinators only.")
+    return queries.addressed_to(actor, organisation_id)
+
+
+async def resolve(db: AsyncSession, actor: Actor, report_id: UUID, body: ReportResolve) -> Report:
+    """Close a report with a note of what was done."""
+    report = await queries.get(db, actor, report_id)
+    report.resolve(body.note)
+    audit.record(db, actor.account_id, "report.resolved", report.id)
+    return report

@@ -1,0 +1,212 @@
+"""Calls: tickets and commands go out to signalling, facts come back and become attendance."""
+
+import base64
+import hashlib
+import hmac
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.auth import Actor, Doorkeeper
+from app.accounts.events import SessionEnded
+from app.core import clock
+from app.core.db import after_commit
+from app.core.errors import Conflict, Unavailable
+from app.organisations.models import Membership
+from app.pairings import queries as pairings
+from app.pairings.models import Pairing
+from app.scheduling import queries
+from app.scheduling.models import Attendance, Call, CallCommand, Meeting, MeetingStatus, Node
+from app.scheduling.schemas import IceServer, TicketRead
+from app.settings import Settings
+from signalling.contracts.bus import Bus, BusUnavailable
+from signalling.contracts.calls import (
+    Command,
+    CommandDone,
+    EndCall,
+    Fact,
+    NodeAlive,
+    ParticipantJoined,
+    ParticipantLeft,
+    ParticipantsPresent,
+    RevokeSession,
+    command_adapter,
+)
+from signalling.contracts.tickets import TICKET_SECONDS, CallTicket, issue_call_ticket
+
+log = structlog.get_logger()
+TURN_SECONDS = 600
+
+
+async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: UUID) -> TicketRead:
+    """Leave to enter the meeting's call now. Raises `Conflict` when it is not the time, `Unavailable`."""
+    meeting = await queries.get(db, actor, meeting_id)
+    pairing = await pairings.one(db, meeting.pairing_id)
+    pairing.must_be_active()
+    _must_be_joinable(meeting)
+    people = pairing.people()
+    accounts = {row.account_id for row in people.values()}
+    own = next(row for row in people.values() if row.account_id == actor.account_id)
+    if len(accounts) > 2:
+        raise Conflict(
+            "forwarding_unavailable", "Calls of more than two people are not available on this server yet."
+        )
+    call, node = await _place(db, meeting)
+    issued = clock.now()
+    signed = issue_call_ticket(
+        CallTicket(
+            account_id=actor.account_id,
+            session_id=actor.session_id,
+            membership_id=own.id,
+            call_id=call.id,
+            epoch=call.epoch,
+            node=node.name,
+            name=own.name,
+            organisation=own.organisation.name,
+            role=_role(pairing, own.id),
+        ),
+        key=door.keys.signing,
+        issuer=door.settings.issuer,
+        now=issued.timestamp(),
+    )
+    return TicketRead(
+        ticket=signed,
+        expires_at=issued + timedelta(seconds=TICKET_SECONDS),
+        call_id=call.id,
+        socket_url=f"{node.url}/calls/{call.id}",
+        ice_servers=ice_servers(door.settings, actor.account_id),
+        ice_policy=_ice_policy(door.settings, list(people.values())),
+        topology="direct",
+    )
+
+
+def _must_be_joinable(meeting: Meeting) -> None:
+    if meeting.status != MeetingStatus.BOOKED:
+        raise Conflict(f"meeting_{meeting.status}", f"This meeting is {meeting.status}.")
+    if clock.now() < meeting.join_opens_at:
+        raise Conflict("too_early", "The call opens 15 minutes before the meeting starts.")
+    if clock.now() > meeting.join_closes_at:
+        raise Conflict("meeting_over", "The call has closed: the meeting is over.")
+
+
+def _role(pairing: Pairing, membership_id: UUID) -> str:
+    return next(part.role for part in pairing.current() if part.membership_id == membership_id)
+
+
+async def _place(db: AsyncSession, meeting: Meeting) -> tuple[Call, Node]:
+    """The call and the live node that holds it; the meeting's row is locked, so only one caller decides."""
+    nodes = {node.name: node for node in await queries.live_nodes(db)}
+    if not nodes:
+        raise Unavailable("no_call_server", "No call server is reachable at the moment. Try again shortly.")
+    call = await queries.call_of_meeting(db, meeting.id)
+    if call is None:
+        call = Call(meeting_id=meeting.id, node=next(iter(nodes)))
+        db.add(call)
+        await db.flush()
+    elif call.node not in nodes:
+        call.node = next(iter(nodes))
+        call.epoch += 1
+    return call, nodes[call.node]
+
+
+def ice_servers(settings: Settings, account_id: UUID) -> list[IceServer]:
+    """STUN as configured, TURN with credentials that expire (coturn's `use-auth-secret`)."""
+    found = [IceServer(urls=list(settings.stun_urls))] if settings.stun_urls else []
+    if settings.turn_urls and settings.turn_secret:
+        username = f"{int(clock.now().timestamp()) + TURN_SECONDS}:{account_id}"
+        # The TURN REST scheme prescribes HMAC-SHA1.
+        mac = hmac.new(settings.turn_secret.encode(), username.encode(), hashlib.sha1).digest()
+        credential = base64.b64encode(mac).decode()
+        found.append(IceServer(urls=list(settings.turn_urls), username=username, credential=credential))
+    return found
+
+
+def _ice_policy(settings: Settings, people: list[Membership]) -> Literal["all", "relay"]:
+    """Across organisations people do not learn each other's address, where there is a relay to use."""
+    across = len({row.organisation_id for row in people}) > 1
+    return "relay" if across and settings.turn_urls and settings.turn_secret else "all"
+
+
+# Commands
+
+
+async def end(db: AsyncSession, call: Call) -> None:
+    """End a call for everybody, at once and for good."""
+    await _command(db, call.node, EndCall(call_id=call.id))
+
+
+async def session_ended(db: AsyncSession, event: SessionEnded) -> None:
+    """A device that was signed out leaves its calls."""
+    for node in await queries.nodes_with_calls(db):
+        await _command(db, node.name, RevokeSession(session_id=event.session_id))
+
+
+async def _command(db: AsyncSession, node: str, command: Command) -> None:
+    db.add(CallCommand(id=command.id, node=node, payload=command.model_dump(mode="json")))
+    bus: Bus | None = db.info.get("bus")
+    if bus is not None:
+
+        async def publish() -> None:
+            await bus.publish_command(node, command)
+
+        after_commit(db, publish)
+
+
+async def repeat_commands(db: AsyncSession, bus: Bus) -> None:
+    """Send again what no node has answered."""
+    await queries.close_commands_of_gone_nodes(db)
+    for row in await queries.open_commands(db, older_than=timedelta(seconds=1)):
+        try:
+            await bus.publish_command(row.node, command_adapter.validate_python(row.payload))
+        except BusUnavailable:
+            return
+
+
+# Facts
+
+
+async def apply(db: AsyncSession, fact: Fact) -> None:
+    """Take in what a node reports. Facts may come twice and out of order."""
+    match fact:
+        case NodeAlive():
+            await queries.node_alive(
+                db,
+                Node(
+                    name=fact.node,
+                    url=fact.url,
+                    draining=fact.draining,
+                    calls=fact.calls,
+                    seen_at=fact.at,
+                ),
+            )
+        case ParticipantJoined() | ParticipantLeft():
+            if not await queries.known_call_member(db, fact.call_id, fact.membership_id):
+                log.warning("fact_about_unknown_call", call_id=str(fact.call_id), node=fact.node)
+            elif isinstance(fact, ParticipantJoined):
+                await queries.stay_began(db, _stay(fact))
+            else:
+                await queries.stay_ended(db, _stay(fact))
+        case ParticipantsPresent():
+            await queries.renew(db, fact.call_id, fact.participant_ids, fact.at)
+        case CommandDone():
+            await queries.command_done(db, fact.command_id)
+
+
+def _stay(fact: ParticipantJoined | ParticipantLeft) -> Attendance:
+    return Attendance(
+        id=fact.participant_id,
+        call_id=fact.call_id,
+        membership_id=fact.membership_id,
+        joined_at=fact.at,
+        seen_at=fact.at,
+        left_at=fact.at if isinstance(fact, ParticipantLeft) else None,
+        reason=fact.reason if isinstance(fact, ParticipantLeft) else None,
+    )
+
+
+async def lapse(db: AsyncSession, settings: Settings) -> int:
+    """Close the stays of everyone whose node has been silent for too long."""
+    return await queries.lapse(db, clock.now() - timedelta(seconds=settings.lease_lapse_seconds))

@@ -1,0 +1,25 @@
+"""What the rooms above may react to."""
+
+from uuid import UUID
+
+from app.core.db import Event
+
+
+class MeetingProposed(Event):
+    meeting_id: UUID
+    by_account_id: UUID
+
+
+class MeetingBooked(Event):
+    meeting_id: UUID
+    by_account_id: UUID
+
+
+class MeetingDeclined(Event):
+    meeting_id: UUID
+    by_account_id: UUID
+
+
+class MeetingCancelled(Event):
+    meeting_id: UUID
+    by_account_id: UUID | None

@@ -1,0 +1,158 @@
+"""What is stored of meetings, of the time they take from people, and of the calls they become."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint, Range
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core import clock
+from app.core.db import Base, identity, instant
+from app.core.errors import Conflict
+
+JOIN_BEFORE = timedelta(minutes=15)
+JOIN_AFTER = timedelta(minutes=60)
+
+
+class MeetingStatus(StrEnum):
+    PROPOSED = "proposed"
+    BOOKED = "booked"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+
+
+MOVES: dict[tuple[MeetingStatus, str], MeetingStatus] = {
+    (MeetingStatus.PROPOSED, "accept"): MeetingStatus.BOOKED,
+    (MeetingStatus.PROPOSED, "decline"): MeetingStatus.DECLINED,
+    (MeetingStatus.PROPOSED, "cancel"): MeetingStatus.CANCELLED,
+    (MeetingStatus.BOOKED, "cancel"): MeetingStatus.CANCELLED,
+}
+
+
+class Meeting(Base):
+    """A time that a pairing meets."""
+
+    __tablename__ = "meeting"
+    __table_args__ = (
+        CheckConstraint("starts_at < ends_at", name="takes_time"),
+        Index("ix_meeting_pairing_id_starts_at", "pairing_id", "starts_at"),
+    )
+
+    id: Mapped[UUID] = identity()
+    pairing_id: Mapped[UUID] = mapped_column(ForeignKey("pairing.id", ondelete="CASCADE"))
+    proposed_by_id: Mapped[UUID] = mapped_column(ForeignKey("membership.id", ondelete="CASCADE"))
+    starts_at: Mapped[datetime] = instant()
+    ends_at: Mapped[datetime] = instant()
+    zone: Mapped[str]
+    title: Mapped[str | None] = mapped_column(default=None)
+    status: Mapped[str] = mapped_column(default=MeetingStatus.PROPOSED.value)
+    created_at: Mapped[datetime] = instant(default_factory=clock.now)
+    decided_at: Mapped[datetime | None] = instant(default=None)
+    cancelled_at: Mapped[datetime | None] = instant(default=None)
+
+    def move(self, verb: str) -> None:
+        """Follow the table, or say that this is not possible now."""
+        after = MOVES.get((MeetingStatus(self.status), verb))
+        if after is None:
+            raise Conflict(f"meeting_{self.status}", f"This meeting is {self.status}; it cannot {verb} now.")
+        if self.over:
+            raise Conflict("meeting_over", "This meeting lies in the past.")
+        self.status = after.value
+        if after is MeetingStatus.CANCELLED:
+            self.cancelled_at = clock.now()
+        else:
+            self.decided_at = clock.now()
+
+    @property
+    def over(self) -> bool:
+        return self.ends_at <= clock.now()
+
+    @property
+    def join_opens_at(self) -> datetime:
+        return self.starts_at - JOIN_BEFORE
+
+    @property
+    def join_closes_at(self) -> datetime:
+        return self.ends_at + JOIN_AFTER
+
+    @property
+    def joinable(self) -> bool:
+        """Booked, and now is the time."""
+        return (
+            self.status == MeetingStatus.BOOKED and self.join_opens_at <= clock.now() <= self.join_closes_at
+        )
+
+
+class Booking(Base):
+    """The time that a booked meeting takes from one person. The constraint is the last word: nobody twice."""
+
+    __tablename__ = "booking"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("account_id", "="), ("during", "&&"), name="ex_booking_nobody_twice", using="gist"
+        ),
+        CheckConstraint(
+            "NOT isempty(during) AND lower_inc(during) AND NOT upper_inc(during)", name="half_open"
+        ),
+    )
+
+    meeting_id: Mapped[UUID] = mapped_column(ForeignKey("meeting.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
+    during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
+
+
+class Node(Base):
+    """A signalling node, as it last said of itself."""
+
+    __tablename__ = "node"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    draining: Mapped[bool]
+    calls: Mapped[int]
+    seen_at: Mapped[datetime] = instant()
+
+
+class Call(Base):
+    """Where a meeting's call is held. The epoch rises each time it moves to another node."""
+
+    __tablename__ = "call"
+
+    id: Mapped[UUID] = identity()
+    meeting_id: Mapped[UUID] = mapped_column(ForeignKey("meeting.id", ondelete="CASCADE"), unique=True)
+    node: Mapped[str]
+    epoch: Mapped[int] = mapped_column(default=1)
+
+
+class Attendance(Base):
+    """One stay of one person in a call. While they are in it this is a lease: `seen_at` is renewed."""
+
+    __tablename__ = "attendance"
+    __table_args__ = (
+        Index("ix_attendance_call_id", "call_id"),
+        Index("ix_attendance_open", "seen_at", postgresql_where=text("left_at IS NULL")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    call_id: Mapped[UUID] = mapped_column(ForeignKey("call.id", ondelete="CASCADE"))
+    membership_id: Mapped[UUID] = mapped_column(ForeignKey("membership.id", ondelete="CASCADE"))
+    joined_at: Mapped[datetime] = instant()
+    seen_at: Mapped[datetime] = instant()
+    left_at: Mapped[datetime | None] = instant(default=None)
+    reason: Mapped[str | None] = mapped_column(default=None)
+
+
+class CallCommand(Base):
+    """Something a node must do. Kept until the node says that it is done, and sent again until then."""
+
+    __tablename__ = "call_command"
+    __table_args__ = (Index("ix_call_command_open", "created_at", postgresql_where=text("done_at IS NULL")),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    node: Mapped[str]
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = instant(default_factory=clock.now)
+    done_at: Mapped[datetime | None] = instant(default=None)

@@ -1,0 +1,227 @@
+"""Reading meetings, calls and attendance."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import Insert, Range, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.auth import Actor
+from app.core import clock
+from app.core.errors import NotFound
+from app.pairings import queries as pairings
+from app.pairings.models import Pairing, Participant
+from app.scheduling.models import Attendance, Booking, Call, CallCommand, Meeting, MeetingStatus, Node
+
+NODE_ALIVE = timedelta(seconds=20)
+NODE_GONE = timedelta(minutes=5)
+
+
+def visible_to(actor: Actor) -> Select[Meeting]:
+    """Meetings of pairings the actor is in."""
+    return select(Meeting).where(Meeting.pairing_id.in_(pairings.participating(actor)))
+
+
+async def get(db: AsyncSession, actor: Actor, meeting_id: UUID) -> Meeting:
+    """A meeting visible to the actor, locked."""
+    found = await db.scalar(
+        visible_to(actor)
+        .where(Meeting.id == meeting_id)
+        .with_for_update(of=Meeting)
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound()
+    return found
+
+
+async def one(db: AsyncSession, meeting_id: UUID) -> Meeting:
+    """A meeting whoever asks: only for reactions."""
+    return await db.get_one(Meeting, meeting_id)
+
+
+def between(actor: Actor, start: datetime | None, end: datetime | None) -> Select[Meeting]:
+    """The actor's meetings that touch a span of time."""
+    found = visible_to(actor)
+    if start is not None:
+        found = found.where(Meeting.ends_at > start)
+    if end is not None:
+        found = found.where(Meeting.starts_at < end)
+    return found
+
+
+async def taken(db: AsyncSession, account_ids: Sequence[UUID], during: Range[datetime]) -> set[UUID]:
+    """Which of these people are booked for some of that time."""
+    rows = await db.scalars(
+        select(Booking.account_id).where(Booking.account_id.in_(account_ids), Booking.during.overlaps(during))
+    )
+    return set(rows)
+
+
+async def free(db: AsyncSession, meeting_id: UUID, account_id: UUID | None = None) -> None:
+    """Give the time of a meeting back, to everyone or to one person."""
+    statement = delete(Booking).where(Booking.meeting_id == meeting_id)
+    if account_id is not None:
+        statement = statement.where(Booking.account_id == account_id)
+    await db.execute(statement)
+
+
+def _open() -> ColumnElement[bool]:
+    return Meeting.status.in_((MeetingStatus.PROPOSED, MeetingStatus.BOOKED))
+
+
+async def open_of_pairing(db: AsyncSession, pairing_id: UUID) -> list[Meeting]:
+    """Proposed and booked meetings of a pairing that are not over, locked."""
+    rows = await db.scalars(
+        select(Meeting)
+        .where(Meeting.pairing_id == pairing_id, _open(), Meeting.ends_at > clock.now())
+        .order_by(Meeting.id)
+        .with_for_update()
+    )
+    return list(rows)
+
+
+async def calls_of_pairing(db: AsyncSession, pairing_id: UUID) -> list[Call]:
+    """Calls that a pairing's meetings became."""
+    rows = await db.scalars(
+        select(Call).join(Meeting, Meeting.id == Call.meeting_id).where(Meeting.pairing_id == pairing_id)
+    )
+    return list(rows)
+
+
+async def call_of_meeting(db: AsyncSession, meeting_id: UUID) -> Call | None:
+    """The call that a meeting became, locked."""
+    return await db.scalar(select(Call).where(Call.meeting_id == meeting_id).with_for_update())
+
+
+async def live_nodes(db: AsyncSession) -> list[Node]:
+    """Nodes that spoke lately, the least busy first."""
+    rows = await db.scalars(
+        select(Node)
+        .where(Node.seen_at > clock.now() - NODE_ALIVE, Node.draining.is_(False))
+        .order_by(Node.calls, Node.name)
+    )
+    return list(rows)
+
+
+async def nodes_with_calls(db: AsyncSession) -> list[Node]:
+    """Nodes that may still hold a call: also those that drain or have been silent for a moment."""
+    rows = await db.scalars(select(Node).where(Node.seen_at > clock.now() - NODE_GONE).order_by(Node.name))
+    return list(rows)
+
+
+async def known_call_member(db: AsyncSession, call_id: UUID, membership_id: UUID) -> bool:
+    """Whether this membership takes part in the pairing whose call this is."""
+    found = await db.scalar(
+        select(
+            exists(
+                select(Call.id)
+                .join(Meeting, Meeting.id == Call.meeting_id)
+                .join(Pairing, Pairing.id == Meeting.pairing_id)
+                .join(Participant, Participant.pairing_id == Pairing.id)
+                .where(Call.id == call_id, Participant.membership_id == membership_id)
+            )
+        )
+    )
+    return bool(found)
+
+
+async def attendance(db: AsyncSession, meeting_id: UUID) -> list[Attendance]:
+    """Every stay in a meeting's call, in order."""
+    rows = await db.scalars(
+        select(Attendance)
+        .join(Call, Call.id == Attendance.call_id)
+        .where(Call.meeting_id == meeting_id)
+        .order_by(Attendance.joined_at, Attendance.id)
+    )
+    return list(rows)
+
+
+async def node_alive(db: AsyncSession, node: Node) -> None:
+    """What a node says of itself, unless something newer is known."""
+    said = {"url": node.url, "draining": node.draining, "calls": node.calls, "seen_at": node.seen_at}
+    await db.execute(
+        insert(Node)
+        .values(name=node.name, **said)
+        .on_conflict_do_update(index_elements=["name"], set_=said, where=Node.seen_at < node.seen_at)
+    )
+
+
+async def stay_began(db: AsyncSession, stay: Attendance) -> None:
+    """Someone is in a call; the news may come after that of the end."""
+    row = _stay(stay)
+    earlier = {"joined_at": row.excluded.joined_at}
+    await db.execute(
+        row.on_conflict_do_update(
+            index_elements=["id"], set_=earlier, where=Attendance.joined_at > row.excluded.joined_at
+        )
+    )
+
+
+async def stay_ended(db: AsyncSession, stay: Attendance) -> None:
+    """Someone is out of a call; the news may come before that of the beginning."""
+    left = {"left_at": stay.left_at, "seen_at": stay.seen_at, "reason": stay.reason}
+    await db.execute(_stay(stay).on_conflict_do_update(index_elements=["id"], set_=left))
+
+
+def _stay(stay: Attendance) -> Insert:
+    return insert(Attendance).values(
+        {name: getattr(stay, name) for name in Attendance.__table__.columns.keys()}
+    )
+
+
+async def renew(db: AsyncSession, call_id: UUID, stays: Sequence[UUID], at: datetime) -> None:
+    """Push the leases of these stays to `at`; one that lapsed only because news was late is open again."""
+    await db.execute(
+        update(Attendance)
+        .where(
+            Attendance.id.in_(stays),
+            Attendance.call_id == call_id,
+            or_(Attendance.left_at.is_(None), Attendance.reason == "lease_lapsed"),
+            Attendance.seen_at < at,
+        )
+        .values(seen_at=at, left_at=None, reason=None)
+    )
+
+
+async def lapse(db: AsyncSession, before: datetime) -> int:
+    """Close every stay that was last seen before then; returns how many."""
+    closed = await db.scalars(
+        update(Attendance)
+        .where(Attendance.left_at.is_(None), Attendance.seen_at < before)
+        .values(left_at=Attendance.seen_at, reason="lease_lapsed")
+        .returning(Attendance.id)
+    )
+    return len(list(closed))
+
+
+async def command_done(db: AsyncSession, command_id: UUID) -> None:
+    """A node did it; saying so twice is fine."""
+    await db.execute(
+        update(CallCommand)
+        .where(CallCommand.id == command_id, CallCommand.done_at.is_(None))
+        .values(done_at=clock.now())
+    )
+
+
+async def open_commands(db: AsyncSession, *, older_than: timedelta) -> list[CallCommand]:
+    """Commands no node has answered yet, oldest first."""
+    rows = await db.scalars(
+        select(CallCommand)
+        .where(CallCommand.done_at.is_(None), CallCommand.created_at < clock.now() - older_than)
+        .order_by(CallCommand.created_at)
+        .limit(500)
+    )
+    return list(rows)
+
+
+async def close_commands_of_gone_nodes(db: AsyncSession) -> None:
+    """A node that has been silent for minutes holds no call any more; nothing is left to be done there."""
+    alive = select(Node.name).where(Node.seen_at > clock.now() - NODE_GONE)
+    await db.execute(
+        update(CallCommand)
+        .where(CallCommand.done_at.is_(None), CallCommand.node.not_in(alive))
+        .values(done_at=func.now())
+    )

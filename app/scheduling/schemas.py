@@ -1,0 +1,117 @@
+"""What travels about meetings, tickets and attendance."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StrictInt
+
+from app.core.schemas import Body, Instant, Line, Read, Zone
+from app.organisations.schemas import PersonBrief
+from app.pairings.models import Kind, Pairing, Part
+from app.pairings.models import Status as PairingStatus
+from app.scheduling.models import Meeting, MeetingStatus
+
+MeetingVerb = Literal["accept", "decline", "cancel", "join"]
+
+
+class MeetingPropose(Body):
+    starts_at: Instant
+    duration_minutes: Annotated[StrictInt, Field(ge=5, le=480, examples=[45])]
+    zone: Zone = Field(description="The zone in which the proposer chose the time.")
+    title: Annotated[Line, Field(max_length=120)] | None = None
+
+
+class MeetingPerson(PersonBrief):
+    is_me: bool
+
+
+class MeetingRead(Read):
+    id: UUID
+    pairing_id: UUID
+    status: MeetingStatus
+    starts_at: datetime
+    ends_at: datetime
+    duration_minutes: int
+    zone: str
+    title: str | None
+    proposed_by: UUID = Field(description="The membership that proposed it.")
+    people: list[MeetingPerson]
+    join_opens_at: datetime
+    join_closes_at: datetime
+    may: list[MeetingVerb] = Field(description="What I can do with it now.")
+
+    @classmethod
+    def of(cls, meeting: Meeting, pairing: Pairing, *, me: UUID, apart: set[UUID]) -> "MeetingRead":
+        """The meeting as the account `me` sees it."""
+        people = [row for row in pairing.people().values() if row.account_id not in apart]
+        return cls(
+            id=meeting.id,
+            pairing_id=meeting.pairing_id,
+            status=MeetingStatus(meeting.status),
+            starts_at=meeting.starts_at,
+            ends_at=meeting.ends_at,
+            duration_minutes=round((meeting.ends_at - meeting.starts_at).total_seconds() / 60),
+            zone=meeting.zone,
+            title=meeting.title,
+            proposed_by=meeting.proposed_by_id,
+            people=[
+                MeetingPerson(**PersonBrief.model_validate(row).model_dump(), is_me=row.account_id == me)
+                for row in people
+            ],
+            join_opens_at=meeting.join_opens_at,
+            join_closes_at=meeting.join_closes_at,
+            may=verbs(meeting, pairing, me),
+        )
+
+
+def verbs(meeting: Meeting, pairing: Pairing, me: UUID) -> list[MeetingVerb]:
+    """What the account `me` can do with the meeting now."""
+    mine = [part for part in pairing.current() if part.person.account_id == me]
+    if not mine or pairing.status != PairingStatus.ACTIVE:
+        return []
+    found: list[MeetingVerb] = []
+    if meeting.status == MeetingStatus.PROPOSED and not meeting.over:
+        leads = pairing.kind != Kind.CIRCLE or any(part.role == Part.LEAD for part in mine)
+        if leads and meeting.proposed_by_id not in {part.membership_id for part in mine}:
+            found += ["accept", "decline"]
+        found.append("cancel")
+    if meeting.status == MeetingStatus.BOOKED and not meeting.over:
+        found.append("cancel")
+    if meeting.joinable:
+        found.append("join")
+    return found
+
+
+class IceServer(Read):
+    """An RTCIceServer (W3C WebRTC)."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class TicketRead(Read):
+    """Leave to enter the call once, within a minute. Open `socket_url` and send the ticket in `hello`."""
+
+    ticket: str
+    expires_at: datetime
+    call_id: UUID
+    socket_url: str = Field(examples=["wss://calls.example.org/calls/0192f3c0-0000-7000-8000-000000000000"])
+    ice_servers: list[IceServer]
+    ice_policy: Literal["all", "relay"]
+    topology: Literal["direct", "forwarded"]
+
+
+class StayRead(Read):
+    """One stay of one person in the meeting's call."""
+
+    membership_id: UUID
+    name: str
+    joined_at: datetime
+    left_at: datetime | None
+    reason: str | None
+
+
+class AttendanceRead(Read):
+    items: list[StayRead]

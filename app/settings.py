@@ -1,0 +1,97 @@
+"""What an operator may set, read from the environment once per process."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_List = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Every name is read as `MENTORSPAN_<NAME>`, the two engine addresses also without the prefix."""
+
+    model_config = SettingsConfigDict(env_prefix="MENTORSPAN_", extra="ignore", populate_by_name=True)
+
+    database_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("DATABASE_URL", "MENTORSPAN_DATABASE_URL")
+    )
+    valkey_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("VALKEY_URL", "MENTORSPAN_VALKEY_URL")
+    )
+    mode: Literal["production", "development"] = "production"
+    state_dir: Path = Path(".mentorspan")
+    app_host: str = "127.0.0.1"
+    app_port: int = Field(default=8000, ge=1, le=65535)
+    public_url: str = ""
+    signalling_host: str = "127.0.0.1"
+    signalling_port: int = Field(default=8001, ge=1, le=65535)
+    signalling_public_url: str = ""
+    issuer: str = ""
+    jwks: str = ""
+    allowed_origins: _List = ()
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxies: _List = ()
+    open_registration: bool | None = None
+    smtp_url: str = ""
+    mail_from: str = "Mentorspan <no-reply@localhost>"
+    stun_urls: _List = ()
+    turn_urls: _List = ()
+    turn_secret: str = ""
+    lease_lapse_seconds: float = Field(default=45, gt=0)
+    database_pool: int = Field(default=10, ge=1, le=200)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("allowed_origins", "trusted_proxies", "stun_urls", "turn_urls", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @model_validator(mode="after")
+    def _derive(self) -> "Settings":
+        scheme = "https" if self.tls_cert else "http"
+        self.public_url = (self.public_url or f"{scheme}://localhost:{self.app_port}").rstrip("/")
+        socket = "wss" if self.tls_cert else "ws"
+        self.signalling_public_url = (
+            self.signalling_public_url or f"{socket}://localhost:{self.signalling_port}"
+        ).rstrip("/")
+        self.issuer = self.issuer or self.public_url
+        self.jwks = self.jwks or str(self.state_dir / "jwks.json")
+        if self.open_registration is None:
+            self.open_registration = self.development
+        return self
+
+    @property
+    def development(self) -> bool:
+        """Demo data and the mailbox page exist only here."""
+        return self.mode == "development"
+
+    @property
+    def secure(self) -> bool:
+        """Browsers reach us by HTTPS, so cookies may demand it."""
+        return urlsplit(self.public_url).scheme == "https"
+
+    @property
+    def keys_dir(self) -> Path:
+        """Private keys; readable by app and worker only."""
+        return self.state_dir / "keys"
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Browser origins whose requests may use the refresh cookie."""
+        own = {self.public_url, *self.allowed_origins}
+        if self.development:
+            own |= {url.replace("//localhost", "//127.0.0.1") for url in own}
+        return frozenset(own)
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The settings of this process."""
+    return Settings()

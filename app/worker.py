@@ -1,0 +1,108 @@
+"""The worker: runs jobs, takes in facts from signalling, repeats commands, and closes leases that lapsed."""
+
+import asyncio
+import contextlib
+import signal
+import uuid
+from collections.abc import Awaitable, Callable
+
+import structlog
+from signalling.contracts.bus_open import open_bus
+
+from app.core import jobs, logging, mail
+from app.core.db import Database, open_database
+from app.core.mailbox import Mailbox
+from app.reactions import REACTIONS
+from app.scheduling import calls
+from app.settings import Settings, get_settings
+from signalling.contracts.bus import Bus, BusUnavailable
+
+log = structlog.get_logger()
+HOUSEKEEPING_SECONDS = 1.0
+
+
+async def take_in_facts(database: Database, bus: Bus) -> None:
+    """Commit each fact, and only then say so to the node that keeps it."""
+    consumer = f"worker-{uuid.uuid4().hex[:8]}"
+    async for delivery in bus.facts(consumer):
+        async with database.transaction() as db:
+            await calls.apply(db, delivery.fact)
+        with contextlib.suppress(BusUnavailable):
+            await delivery.committed()
+
+
+async def keep_house(database: Database, bus: Bus, settings: Settings) -> None:
+    """Close lapsed leases and repeat unanswered commands, once a second."""
+    while True:
+        async with database.transaction() as db:
+            lapsed = await calls.lapse(db, settings)
+            await calls.repeat_commands(db, bus)
+        if lapsed:
+            log.info("attendance_lapsed", stays=lapsed)
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+async def run_jobs(url: str) -> None:
+    """Run jobs until cancelled; a finished job is deleted, for its arguments may hold secrets."""
+    app = jobs.with_database(url)
+    async with app.open_async():
+        await app.run_worker_async(
+            concurrency=4, install_signal_handlers=False, delete_jobs="successful", listen_notify=True
+        )
+
+
+async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Start `work` again when it fails: the database or the bus may be away for a while."""
+    pause = 0.5
+    while True:
+        started = asyncio.get_running_loop().time()
+        try:
+            await work()
+        except Exception:
+            log.exception("worker_part_failed", part=name)
+        if asyncio.get_running_loop().time() - started > 30:
+            pause = 0.5
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 10)
+
+
+def postbox(settings: Settings, database: Database) -> mail.Postbox:
+    """SMTP when configured; in development the mailbox; otherwise mail waits in the queue."""
+    if settings.smtp_url:
+        return mail.Smtp(settings.smtp_url, settings.mail_from)
+    return Mailbox(database) if settings.development else mail.Nowhere()
+
+
+async def work(settings: Settings) -> None:
+    """Do all of it until cancelled."""
+    url = settings.database_url
+    if not url:
+        raise RuntimeError("DATABASE_URL is not set. `mentorspan serve` starts a private database.")
+    bus = open_bus(settings.valkey_url)
+    database = open_database(url, pool=3, reactions=REACTIONS)
+    database.context["bus"] = bus
+    mail.use_postbox(postbox(settings, database))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_for_ever("facts", lambda: take_in_facts(database, bus)))
+            tasks.create_task(_for_ever("housekeeping", lambda: keep_house(database, bus, settings)))
+            tasks.create_task(_for_ever("jobs", lambda: run_jobs(url)))
+    finally:
+        await bus.close()
+        await database.close()
+
+
+async def _until_stopped(settings: Settings) -> None:
+    task = asyncio.create_task(work(settings))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def main() -> None:
+    """`mentorspan worker`."""
+    settings = get_settings()
+    logging.configure(settings.log_level, pretty=settings.development)
+    asyncio.run(_until_stopped(settings))

@@ -1,0 +1,108 @@
+"""What app and signalling tell each other about calls: commands go down, facts come up.
+
+Both are kept by their sender until the receiver has committed them, are delivered again when in doubt, and
+are idempotent by `id`.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+LeaveReason = Literal["left", "connection_lost", "replaced", "removed", "call_ended", "server_stopped"]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: UUID = Field(default_factory=uuid4)
+
+
+class NodeAlive(_Message):
+    """A signalling node is ready for calls, and where clients reach it. Repeated every few seconds."""
+
+    kind: Literal["node_alive"] = "node_alive"
+    node: str
+    url: str
+    draining: bool = False
+    calls: int = 0
+    at: datetime
+
+
+class ParticipantJoined(_Message):
+    """A participant is in the call from `at` on. `participant_id` names this one stay."""
+
+    kind: Literal["participant_joined"] = "participant_joined"
+    node: str
+    call_id: UUID
+    epoch: int
+    participant_id: UUID
+    membership_id: UUID
+    at: datetime
+
+
+class ParticipantsPresent(_Message):
+    """Renews the attendance lease of everyone listed: they were still in the call at `at`."""
+
+    kind: Literal["participants_present"] = "participants_present"
+    node: str
+    call_id: UUID
+    epoch: int
+    participant_ids: tuple[UUID, ...]
+    at: datetime
+
+
+class ParticipantLeft(_Message):
+    """A participant's stay ended at `at`."""
+
+    kind: Literal["participant_left"] = "participant_left"
+    node: str
+    call_id: UUID
+    epoch: int
+    participant_id: UUID
+    membership_id: UUID
+    reason: LeaveReason
+    at: datetime
+
+
+class CommandDone(_Message):
+    """The command with this id has taken effect here, or had nothing to act on."""
+
+    kind: Literal["command_done"] = "command_done"
+    node: str
+    command_id: UUID
+    at: datetime
+
+
+Fact = Annotated[
+    NodeAlive | ParticipantJoined | ParticipantsPresent | ParticipantLeft | CommandDone,
+    Field(discriminator="kind"),
+]
+fact_adapter: TypeAdapter[Fact] = TypeAdapter(Fact)
+
+
+class RemoveFromCall(_Message):
+    """Put these memberships out of the call and refuse their tickets and resume tokens for it from now on."""
+
+    kind: Literal["remove_from_call"] = "remove_from_call"
+    call_id: UUID
+    membership_ids: tuple[UUID, ...]
+
+
+class EndCall(_Message):
+    """End the call for everybody and refuse its tickets from now on."""
+
+    kind: Literal["end_call"] = "end_call"
+    call_id: UUID
+
+
+class RevokeSession(_Message):
+    """A sign-in session has ended: close every socket that it opened."""
+
+    kind: Literal["revoke_session"] = "revoke_session"
+    session_id: UUID
+
+
+Command = Annotated[RemoveFromCall | EndCall | RevokeSession, Field(discriminator="kind")]
+command_adapter: TypeAdapter[Command] = TypeAdapter(Command)

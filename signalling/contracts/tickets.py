@@ -1,0 +1,184 @@
+"""Signed leave to enter one call once: minted by app, verified by signalling without asking anyone.
+
+A ticket is a JWT (RFC 7519) signed with EdDSA (RFC 8037), explicitly typed (RFC 8725, section 3.11). Its
+`jti` is used once; the node that admits it remembers it until it has expired.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+ALGORITHM = "EdDSA"
+CALL_TICKET_TYPE = "call-ticket+jwt"
+SIGNALLING_AUDIENCE = "mentorspan:signalling"
+TICKET_SECONDS = 60
+_LEEWAY_SECONDS = 5
+
+Topology = Literal["direct", "forwarded"]
+Permission = Literal["publish", "subscribe"]
+IcePolicy = Literal["all", "relay"]
+
+
+class TokenRefused(Exception):
+    """A token that is malformed, forged, expired, of another kind or for another door."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key and the name (`kid`) its public half is published under."""
+
+    kid: str
+    private: Ed25519PrivateKey
+
+
+class CallTicket(BaseModel):
+    """Who may enter which call, on which node, doing what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jti: UUID = Field(default_factory=uuid4)
+    account_id: UUID
+    session_id: UUID
+    membership_id: UUID
+    call_id: UUID
+    epoch: int = Field(ge=1)
+    node: str = Field(min_length=1, max_length=100)
+    name: str = Field(min_length=1, max_length=120)
+    organisation: str = Field(min_length=1, max_length=120)
+    role: str = Field(min_length=1, max_length=20)
+    permissions: tuple[Permission, ...] = ("publish", "subscribe")
+    topology: Topology = "direct"
+    ice_policy: IcePolicy = "all"
+
+
+def sign(claims: Mapping[str, Any], *, token_type: str, key: SigningKey) -> str:
+    """Sign `claims` as an explicitly typed EdDSA JWT."""
+    return jwt.encode(
+        dict(claims), key.private, algorithm=ALGORITHM, headers={"typ": token_type, "kid": key.kid}
+    )
+
+
+def verify(
+    token: str,
+    *,
+    token_type: str,
+    audience: str,
+    issuer: str,
+    keys: Mapping[str, Ed25519PublicKey],
+    max_seconds: int,
+    now: float,
+) -> dict[str, Any]:
+    """Return the claims of a token that passes every check, else raise `TokenRefused`.
+
+    `keys` maps `kid` to public key; a key named or embedded by the token itself is never used. `now` is a
+    POSIX time; a lifetime (`exp - iat`) above `max_seconds` is refused even when the signature is right.
+    """
+    try:
+        header = jwt.get_unverified_header(token)
+        key = keys.get(str(header.get("kid")))
+        if header.get("typ") != token_type or header.get("alg") != ALGORITHM or key is None:
+            raise TokenRefused("The token is of another kind or signed with an unknown key.")
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            audience=audience,
+            issuer=issuer,
+            options={
+                "require": ["iss", "aud", "sub", "jti", "iat", "nbf", "exp"],
+                "strict_aud": True,
+                # The times are checked below against the caller's clock, which a test can move.
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+            },
+        )
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise TokenRefused("The token cannot be verified.") from error
+    _check_times(claims, max_seconds=max_seconds, now=now)
+    return claims
+
+
+def _check_times(claims: dict[str, Any], *, max_seconds: int, now: float) -> None:
+    times = [claims[name] for name in ("iat", "nbf", "exp")]
+    if any(isinstance(value, bool) or not isinstance(value, int) for value in times):
+        raise TokenRefused("The token's times are not whole seconds.")
+    issued, not_before, expires = times
+    if not 0 < expires - issued <= max_seconds:
+        raise TokenRefused("The token's lifetime is not allowed.")
+    if now < min(issued, not_before) - _LEEWAY_SECONDS or now < not_before - _LEEWAY_SECONDS:
+        raise TokenRefused("The token is not valid yet.")
+    if now >= expires:
+        raise TokenRefused("The token has expired.")
+
+
+def issue_call_ticket(ticket: CallTicket, *, key: SigningKey, issuer: str, now: float) -> str:
+    """Sign `ticket`, valid for `TICKET_SECONDS` from `now` (POSIX time)."""
+    body = ticket.model_dump(mode="json", exclude={"jti", "account_id"})
+    issued = int(now)
+    claims = {
+        **body,
+        "iss": issuer,
+        "aud": SIGNALLING_AUDIENCE,
+        "sub": str(ticket.account_id),
+        "jti": str(ticket.jti),
+        "iat": issued,
+        "nbf": issued,
+        "exp": issued + TICKET_SECONDS,
+    }
+    return sign(claims, token_type=CALL_TICKET_TYPE, key=key)
+
+
+def read_call_ticket(
+    token: str, *, keys: Mapping[str, Ed25519PublicKey], issuer: str, now: float
+) -> CallTicket:
+    """Verify and read a call ticket. Raises `TokenRefused`.
+
+    Whether its call and node are the ones being entered, and whether its `jti` is fresh, is the caller's to
+    check: only the caller knows.
+    """
+    claims = verify(
+        token,
+        token_type=CALL_TICKET_TYPE,
+        audience=SIGNALLING_AUDIENCE,
+        issuer=issuer,
+        keys=keys,
+        max_seconds=TICKET_SECONDS,
+        now=now,
+    )
+    envelope = {"iss", "aud", "sub", "iat", "nbf", "exp"}
+    fields = {name: value for name, value in claims.items() if name not in envelope}
+    try:
+        return CallTicket(account_id=claims["sub"], **fields)
+    except (ValidationError, TypeError) as error:
+        raise TokenRefused("The ticket's claims are not a call ticket's.") from error
+
+
+def public_jwks(keys: Mapping[str, Ed25519PublicKey]) -> dict[str, list[dict[str, str]]]:
+    """The public keys as a JWK Set (RFC 7517, RFC 8037)."""
+    okp = jwt.algorithms.OKPAlgorithm
+    return {
+        "keys": [
+            {**okp.to_jwk(key, as_dict=True), "kid": kid, "use": "sig", "alg": ALGORITHM}
+            for kid, key in keys.items()
+        ]
+    }
+
+
+def read_jwks(document: Mapping[str, Any]) -> dict[str, Ed25519PublicKey]:
+    """Read a JWK Set; keys of other kinds are passed over. Raises `ValueError` when it is not a JWK Set."""
+    entries = document.get("keys")
+    if not isinstance(entries, list):
+        raise ValueError("not a JWK Set: it has no `keys` list")
+    found: dict[str, Ed25519PublicKey] = {}
+    for entry in entries:
+        if entry.get("kty") == "OKP" and entry.get("crv") == "Ed25519" and "d" not in entry:
+            key = jwt.algorithms.OKPAlgorithm.from_jwk(entry)
+            if isinstance(key, Ed25519PublicKey):
+                found[str(entry["kid"])] = key
+    return found

@@ -63,7 +63,9 @@ class ValkeyBus:
             # Retrying is ours: a sender must learn quickly that its message did not get through.
             retry=Retry(NoBackoff(), 0),
             socket_connect_timeout=ANSWER_SECONDS,
-            socket_timeout=BLOCK_SECONDS + ANSWER_SECONDS,
+            # With a timeout of its own the client uses `wait_for`, which on Python 3.11 may swallow a
+            # cancellation, and costs a task per command. `_ask` and `_persist` keep the time instead.
+            socket_timeout=None,
         )
         self._claim_seconds = claim_seconds
         self._closed = asyncio.Event()
@@ -201,7 +203,8 @@ class ValkeyBus:
             if self._closed.is_set():
                 return None
             try:
-                return await read()
+                async with asyncio.timeout(BLOCK_SECONDS + ANSWER_SECONDS):
+                    return await read()
             except _FAILURES as error:
                 if self._closed.is_set():
                     return None

@@ -83,7 +83,11 @@ fact_adapter: TypeAdapter[Fact] = TypeAdapter(Fact)
 
 
 class RemoveFromCall(_Message):
-    """Put these memberships out of the call and refuse their tickets and resume tokens for it from now on."""
+    """Put these memberships out of the call; whatever ticket or resume token they hold for it is worthless.
+
+    Tickets signed for them *later* count again (a block may be lifted), so app must not sign any meanwhile. A
+    node keeps refusing for as long as a ticket from before could be alive.
+    """
 
     kind: Literal["remove_from_call"] = "remove_from_call"
     call_id: UUID
@@ -91,14 +95,14 @@ class RemoveFromCall(_Message):
 
 
 class EndCall(_Message):
-    """End the call for everybody and refuse its tickets from now on."""
+    """End the call for everybody; the tickets that are still about are worthless."""
 
     kind: Literal["end_call"] = "end_call"
     call_id: UUID
 
 
 class RevokeSession(_Message):
-    """A sign-in session has ended: close every socket that it opened."""
+    """A sign-in session has ended: close every socket that it opened, refuse the tickets it still holds."""
 
     kind: Literal["revoke_session"] = "revoke_session"
     session_id: UUID

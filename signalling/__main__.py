@@ -1,0 +1,5 @@
+"""`python -m signalling`."""
+
+from signalling.main import main
+
+main()

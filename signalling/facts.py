@@ -1,0 +1,115 @@
+"""Facts on their way to app: kept until app says that it has committed them, and sent again until then."""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from signalling.contracts.bus import Bus, BusUnavailable
+from signalling.contracts.calls import Fact, NodeAlive, ParticipantsPresent
+
+CAPACITY = 10_000
+RESEND_SECONDS = 2.0
+MAX_RESEND_SECONDS = 8.0
+RETRY_SECONDS = 0.25
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Kept:
+    fact: Fact
+    due: float = 0.0
+    tries: int = 0
+
+
+class FactKeeper:
+    """Holds what app has not committed.
+
+    Nothing is ever dropped to make room. When `CAPACITY` facts wait, the keeper is `full`, and a full node
+    takes nobody in; only what ends (people leaving) is still added, which those present bound. A renewal of
+    leases takes the place of the earlier one of its call. A `NodeAlive` is sent once: the next says it anew.
+    """
+
+    def __init__(self, bus: Bus, node: str, *, capacity: int = CAPACITY) -> None:
+        self._bus = bus
+        self._node = node
+        self._capacity = capacity
+        self._kept: dict[UUID, _Kept] = {}
+        self._renewals: dict[UUID, UUID] = {}
+        self._wake = asyncio.Event()
+        self._emptied = asyncio.Event()
+        self._emptied.set()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that no new stay should begin."""
+        return len(self._kept) >= self._capacity
+
+    def keep(self, fact: Fact) -> None:
+        """Take a fact over; it is sent as soon as the loop is free."""
+        if isinstance(fact, ParticipantsPresent):
+            self._kept.pop(self._renewals.get(fact.call_id, fact.id), None)
+            self._renewals[fact.call_id] = fact.id
+        self._kept[fact.id] = _Kept(fact)
+        self._emptied.clear()
+        self._wake.set()
+
+    async def say(self, alive: NodeAlive) -> None:
+        """Send something that need not be kept."""
+        with contextlib.suppress(BusUnavailable):
+            await self._bus.publish_fact(alive)
+
+    def committed(self, fact_id: UUID) -> None:
+        """Forget what app has."""
+        kept = self._kept.pop(fact_id, None)
+        if kept is not None and isinstance(kept.fact, ParticipantsPresent):
+            self._renewals.pop(kept.fact.call_id, None)
+        if not self._kept:
+            self._emptied.set()
+
+    async def settled(self, seconds: float) -> bool:
+        """Wait until app has everything, at most so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._emptied.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def listen(self) -> None:
+        """Hear which facts app has committed, until the bus is closed."""
+        async for fact_id in self._bus.acknowledgements(self._node):
+            self.committed(fact_id)
+
+    async def send(self) -> None:
+        """Send what is due, for ever."""
+        while True:
+            self._wake.clear()
+            try:
+                await self._send_due()
+            except BusUnavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._until_due()):
+                    await self._wake.wait()
+
+    async def _send_due(self) -> None:
+        now = time.monotonic()
+        for kept in [kept for kept in self._kept.values() if kept.due <= now]:
+            if kept.fact.id in self._kept:
+                await self._bus.publish_fact(kept.fact)
+                pause = min(RESEND_SECONDS * 2 ** min(kept.tries, 4), MAX_RESEND_SECONDS)
+                kept.tries += 1
+                kept.due = time.monotonic() + pause
+
+    def _until_due(self) -> float | None:
+        due = min((kept.due for kept in self._kept.values()), default=None)
+        return None if due is None else max(0.0, due - time.monotonic())

@@ -1,0 +1,301 @@
+"""The calls of this node: lets sockets in, carries out what the core decides, obeys app's commands."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import structlog
+
+from signalling.admissions import Admissions
+from signalling.contracts.calls import (
+    Command,
+    CommandDone,
+    EndCall,
+    ParticipantJoined,
+    ParticipantLeft,
+    RemoveFromCall,
+    RevokeSession,
+)
+from signalling.contracts.tickets import CallTicket
+from signalling.facts import FactKeeper
+from signalling.media.port import Admission, MediaEngine, Outlet
+from signalling.protocol.codes import CloseCode, ErrorCode
+from signalling.protocol.effects import Close, Effect, Entered, Left, Negotiate, Refused, Send
+from signalling.protocol.messages import (
+    VERSION,
+    ClientMessage,
+    DeliveredSignal,
+    Hello,
+    Resume,
+    Topology,
+)
+from signalling.protocol.negotiation import SignalRefused
+from signalling.protocol.peer import Entrant
+from signalling.protocol.room import Room
+from signalling.settings import Settings
+from signalling.stays import Link, Stay, Stays
+
+REMEMBERED_COMMANDS = 10_000
+EngineFactory = Callable[[Outlet], MediaEngine]
+
+log = structlog.get_logger()
+
+
+class Hub:
+    """All calls of this node."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        admissions: Admissions,
+        facts: FactKeeper,
+        engines: Iterable[EngineFactory],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.rooms: dict[UUID, Room] = {}
+        self._settings = settings
+        self._admissions = admissions
+        self._facts = facts
+        self._engines: dict[Topology, MediaEngine] = {
+            engine.topology: engine for engine in (make(self._deliver) for make in engines)
+        }
+        self._clock = clock
+        self._stays = Stays()
+        self._obeyed: OrderedDict[UUID, None] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # What sockets do
+
+    async def enter(self, call_id: UUID, hello: Hello, link: Link) -> Stay:
+        """Let a socket in by ticket or resume token. Raises `Refused`."""
+        if hello.version != VERSION:
+            detail = f"This server speaks version {VERSION}."
+            raise Refused(ErrorCode.UNSUPPORTED_VERSION, CloseCode.PROTOCOL_ERROR, detail)
+        if hello.resume is not None:
+            return await self._resume(call_id, hello, hello.resume, link)
+        ticket = await self._admissions.admit(hello.ticket or "", call_id)
+        return await self._admit(ticket, hello, link)
+
+    async def receive(self, stay: Stay, link: Link, message: ClientMessage) -> None:
+        """Take one message from a socket."""
+        room = self._heard(stay, link)
+        if room is not None:
+            await self._carry_out(room, room.receive(stay.participant_id, message))
+
+    async def invalid(self, stay: Stay, link: Link, detail: str, about: str | None) -> None:
+        """Take something from a socket that is no message."""
+        room = self._heard(stay, link)
+        if room is not None:
+            await self._carry_out(room, room.invalid(stay.participant_id, detail, about))
+
+    async def lost(self, stay: Stay, link: Link) -> None:
+        """A socket is gone without a goodbye."""
+        room = self.rooms.get(stay.call_id)
+        if room is None or stay.link is not link:
+            return
+        loop = asyncio.get_running_loop()
+        await self._carry_out(room, room.lost(stay.participant_id, loop.time()))
+        loop.call_later(room.grace + 0.01, self._expire, room)
+
+    async def left(self, stay: Stay, link: Link) -> None:
+        """A socket was closed with a goodbye."""
+        room = self.rooms.get(stay.call_id)
+        if room is not None and stay.link is link:
+            await self._carry_out(room, room.leave(stay.participant_id))
+
+    async def drop(self, stay: Stay, link: Link, code: CloseCode) -> None:
+        """A socket broke the rules."""
+        room = self.rooms.get(stay.call_id)
+        if room is not None and stay.link is link:
+            await self._carry_out(room, room.drop(stay.participant_id, code))
+
+    # What app commands
+
+    async def obey(self, command: Command) -> None:
+        """Carry out a command once, and answer it every time."""
+        if command.id not in self._obeyed:
+            await self._act(command)
+            self._obeyed[command.id] = None
+            if len(self._obeyed) > REMEMBERED_COMMANDS:
+                self._obeyed.popitem(last=False)
+        self._facts.keep(CommandDone(node=self._settings.node, command_id=command.id, at=self._now()))
+
+    async def stop(self) -> None:
+        """End every stay here because the node is going away."""
+        for room in list(self.rooms.values()):
+            await self._carry_out(room, room.stop())
+
+    def tidy(self) -> None:
+        """Forget calls that nobody is in."""
+        now = asyncio.get_running_loop().time()
+        for room in list(self.rooms.values()):
+            self._forget_room(room, now)
+
+    async def _act(self, command: Command) -> None:
+        now = asyncio.get_running_loop().time()
+        match command:
+            case RemoveFromCall():
+                room = self._room(command.call_id)
+                await self._carry_out(room, room.remove(command.membership_ids, now))
+            case EndCall():
+                room = self._room(command.call_id)
+                await self._carry_out(room, room.end(now))
+            case RevokeSession():
+                self._admissions.revoke(command.session_id)
+                for room in list(self.rooms.values()):
+                    await self._carry_out(room, room.revoke(command.session_id))
+
+    # Coming in
+
+    async def _admit(self, ticket: CallTicket, hello: Hello, link: Link) -> Stay:
+        if ticket.topology not in self._engines:
+            detail = f"This node does not carry {ticket.topology} calls."
+            raise Refused(ErrorCode.TICKET_REFUSED, CloseCode.TICKET_REFUSED, detail)
+        room = self._room(ticket.call_id, ticket.topology)
+        if room.topology != ticket.topology or ticket.epoch < room.epoch:
+            detail = "The ticket is older than the call."
+            raise Refused(ErrorCode.TICKET_REFUSED, CloseCode.TICKET_REFUSED, detail)
+        who = Entrant(
+            participant_id=uuid4(),
+            membership_id=ticket.membership_id,
+            session_id=ticket.session_id,
+            name=ticket.name,
+            organisation=ticket.organisation,
+            role=ticket.role,
+            may_publish="publish" in ticket.permissions,
+        )
+        terms = Admission(ticket.call_id, who.participant_id, who.may_publish, ticket.ice_policy)
+        token = Stays.new_token()
+        now = asyncio.get_running_loop().time()
+        try:
+            effects = room.admit(who, hello.media, token, now)
+        finally:
+            self._forget_room(room, now)
+        room.epoch = ticket.epoch
+        stay = Stay(terms, link, token)
+        self._stays.begin(stay)
+        await self._carry_out(room, effects)
+        return stay
+
+    async def _resume(self, call_id: UUID, hello: Hello, resume: Resume, link: Link) -> Stay:
+        stay = self._stays.resumable(resume.token)
+        room = self.rooms.get(call_id)
+        if stay is None or room is None or stay.call_id != call_id:
+            detail = "The resume token is unknown, spent or lapsed."
+            raise Refused(ErrorCode.RESUME_REFUSED, CloseCode.RESUME_REFUSED, detail)
+        token = Stays.new_token()
+        effects = room.resume(stay.participant_id, hello.media, resume.last_seq, token)
+        stay.link.cut(CloseCode.REPLACED)
+        self._stays.move(stay, link, resume.token, token)
+        await self._carry_out(room, effects)
+        return stay
+
+    def _heard(self, stay: Stay, link: Link) -> Room | None:
+        """The stay's call, when `link` still is its socket."""
+        if stay.link is not link:
+            return None
+        self._stays.heard(stay)
+        return self.rooms.get(stay.call_id)
+
+    # Carrying out
+
+    async def _carry_out(self, room: Room, effects: list[Effect]) -> None:
+        """Write first and without a pause, so that numbers leave in order; then tell the engine."""
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._send(effect)
+                case Close():
+                    self._close(effect)
+                case Entered() | Left():
+                    self._report(room, effect)
+                case Negotiate():
+                    pass
+        engine = self._engines.get(room.topology)
+        if engine is not None:
+            await self._tell_engine(engine, room, effects)
+
+    async def _tell_engine(self, engine: MediaEngine, room: Room, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Entered():
+                    stay = self._stays.get(effect.participant_id)
+                    if stay is not None:
+                        await engine.admit(stay.terms)
+                case Negotiate():
+                    await self._negotiate(engine, room, effect)
+                case Left():
+                    await engine.dismiss(room.call_id, effect.participant_id)
+                    if not room.peers:
+                        await engine.end(room.call_id)
+                case _:
+                    pass
+
+    async def _negotiate(self, engine: MediaEngine, room: Room, effect: Negotiate) -> None:
+        try:
+            await engine.signal(room.call_id, effect.sender, effect.signal)
+        except SignalRefused as refusal:
+            about = effect.signal.type
+            for answer in room.refuse(effect.sender, refusal.code, refusal.detail, about):
+                self._send(answer)
+
+    def _deliver(self, call_id: UUID, to: UUID, signal: DeliveredSignal) -> None:
+        """What engines say."""
+        room = self.rooms.get(call_id)
+        for send in room.deliver(to, signal) if room is not None else ():
+            self._send(send)
+
+    def _send(self, effect: Send) -> None:
+        stay = self._stays.get(effect.to)
+        if stay is not None:
+            stay.link.push(effect.frame)
+
+    def _close(self, effect: Close) -> None:
+        stay = self._stays.end(effect.to)
+        if stay is not None:
+            stay.link.cut(effect.code)
+
+    def _report(self, room: Room, effect: Entered | Left) -> None:
+        said = {
+            "node": self._settings.node,
+            "call_id": room.call_id,
+            "epoch": room.epoch,
+            "participant_id": effect.participant_id,
+            "membership_id": effect.membership_id,
+            "at": self._now(),
+        }
+        if isinstance(effect, Entered):
+            self._facts.keep(ParticipantJoined.model_validate(said))
+        else:
+            self._facts.keep(ParticipantLeft.model_validate({**said, "reason": effect.reason}))
+            log.info("left", call=str(room.call_id), reason=effect.reason)
+
+    # Small things
+
+    def _expire(self, room: Room) -> None:
+        effects = room.expire(asyncio.get_running_loop().time())
+        task = asyncio.create_task(self._carry_out(room, effects))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _room(self, call_id: UUID, topology: Topology = "direct") -> Room:
+        room = self.rooms.get(call_id)
+        if room is None:
+            room = self.rooms[call_id] = Room(
+                call_id,
+                topology=topology,
+                grace=self._settings.resume_grace_seconds,
+                heartbeat=self._settings.heartbeat_seconds,
+            )
+        return room
+
+    def _forget_room(self, room: Room, now: float) -> None:
+        if room.forgettable(now) and self.rooms.get(room.call_id) is room:
+            del self.rooms[room.call_id]
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)

@@ -1,0 +1,46 @@
+"""What an engine that carries a call's media can do, and what it may say back.
+
+`direct` carries nothing: it passes signals between two browsers. A forwarding engine answers by itself: it
+calls its `Outlet` whenever it has an answer, an offer or a candidate for one participant. Methods of one
+participant are called one after the other.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+from uuid import UUID
+
+from signalling.protocol.messages import DeliveredSignal, Signal, Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Someone whom app lets into a call's media, and on which terms."""
+
+    call_id: UUID
+    participant_id: UUID
+    may_publish: bool = True
+    ice_policy: Literal["all", "relay"] = "all"
+
+
+class Outlet(Protocol):
+    """How an engine speaks: may be called at any time, never waits."""
+
+    def __call__(self, call_id: UUID, to: UUID, signal: DeliveredSignal, /) -> None: ...
+
+
+class MediaEngine(Protocol):
+    """Carries the media of the calls of one topology."""
+
+    topology: Topology
+
+    async def admit(self, admission: Admission) -> None:
+        """Make room for a participant. Idempotent."""
+
+    async def signal(self, call_id: UUID, sender: UUID, signal: Signal) -> None:
+        """Take an offer, answer or candidate. Raises `SignalRefused` when it is not acceptable."""
+
+    async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
+        """Drop a participant and everything that is theirs. Unknown ones are no error."""
+
+    async def end(self, call_id: UUID) -> None:
+        """Drop everything of a call."""

@@ -1,0 +1,61 @@
+"""A stand-in for an engine that answers by itself: it says what its script holds."""
+
+from collections import deque
+from collections.abc import Iterable
+from uuid import UUID
+
+from signalling.media.description import check_candidate, check_description
+from signalling.media.port import Admission, Outlet
+from signalling.protocol.codes import ErrorCode
+from signalling.protocol.messages import (
+    Answer,
+    AnswerFrom,
+    CandidateFrom,
+    Offer,
+    OfferFrom,
+    Signal,
+    Topology,
+)
+from signalling.protocol.negotiation import SignalRefused
+
+
+class ScriptedEngine:
+    """Answers each offer with the next line of `answers`, and remembers everything it was told."""
+
+    topology: Topology = "forwarded"
+
+    def __init__(self, outlet: Outlet, answers: Iterable[str] = ()) -> None:
+        self._outlet = outlet
+        self._answers = deque(answers)
+        self._calls: dict[UUID, dict[UUID, Admission]] = {}
+        self.heard: list[Signal] = []
+
+    async def admit(self, admission: Admission) -> None:
+        self._calls.setdefault(admission.call_id, {})[admission.participant_id] = admission
+
+    async def signal(self, call_id: UUID, sender: UUID, signal: Signal) -> None:
+        who = self._calls.get(call_id, {}).get(sender)
+        if who is None or signal.to is not None:
+            raise SignalRefused(ErrorCode.UNKNOWN_PARTICIPANT, "Nobody of that id is in the call.")
+        if isinstance(signal, Offer | Answer):
+            check_description(signal.sdp, may_publish=who.may_publish)
+        elif signal.candidate is not None:
+            check_candidate(signal.candidate)
+        self.heard.append(signal)
+        if isinstance(signal, Offer) and self._answers:
+            answer = AnswerFrom(pc=signal.pc, generation=signal.generation, sdp=self._answers.popleft())
+            self._outlet(call_id, sender, answer)
+            self._outlet(
+                call_id, sender, CandidateFrom(pc=signal.pc, generation=signal.generation, candidate=None)
+            )
+
+    def offer(self, call_id: UUID, to: UUID, generation: int, sdp: str) -> None:
+        """Offer the subscribe connection to one participant, as a forwarding engine does."""
+        if to in self._calls.get(call_id, {}):
+            self._outlet(call_id, to, OfferFrom(pc="subscribe", generation=generation, sdp=sdp))
+
+    async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
+        self._calls.get(call_id, {}).pop(participant_id, None)
+
+    async def end(self, call_id: UUID) -> None:
+        self._calls.pop(call_id, None)

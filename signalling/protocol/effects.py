@@ -1,0 +1,61 @@
+"""What the protocol core wants done: the hub carries these out, in order."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from signalling.protocol.codes import CloseCode, ErrorCode
+from signalling.protocol.messages import LeaveReason, Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write this frame to the socket of this participant."""
+
+    to: UUID
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the socket of this participant."""
+
+    to: UUID
+    code: CloseCode
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiate:
+    """Hand a checked signal to the media engine."""
+
+    sender: UUID
+    signal: Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A stay began: report it, and admit the participant to the media engine."""
+
+    participant_id: UUID
+    membership_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A stay ended: report it, and dismiss the participant from the media engine."""
+
+    participant_id: UUID
+    membership_id: UUID
+    reason: LeaveReason
+
+
+Effect = Send | Close | Negotiate | Entered | Left
+
+
+class Refused(Exception):
+    """A hello that does not get in: the error to tell, then the code to close with."""
+
+    def __init__(self, error: ErrorCode, close: CloseCode, detail: str) -> None:
+        super().__init__(detail)
+        self.error = error
+        self.close = close
+        self.detail = detail

@@ -1,0 +1,297 @@
+"""Everything that travels on the calls socket: one small model per message, one union per direction.
+
+`docs/protocol.md` shows each of them; a test parses its samples with these models.
+"""
+
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic.alias_generators import to_camel
+
+from signalling.protocol.codes import ErrorCode
+
+VERSION = 1
+MAX_FRAME_BYTES = 64 * 1024
+MAX_SDP_CHARACTERS = 32 * 1024
+MAX_CANDIDATE_CHARACTERS = 1024
+MAX_MEDIA_SECTIONS = 8
+MAX_CANDIDATES = 64
+MAX_GENERATION = 1_000_000
+
+Pc = Literal["direct", "publish", "subscribe"]
+Topology = Literal["direct", "forwarded"]
+ConnectionState = Literal["online", "reconnecting"]
+LeaveReason = Literal["left", "connection_lost", "replaced", "removed", "call_ended", "server_stopped"]
+EndReason = Literal["left", "replaced", "removed", "call_ended", "server_stopped"]
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("NUL is not allowed")
+    return text
+
+
+Generation = Annotated[int, Field(ge=1, le=MAX_GENERATION)]
+Sequence = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Sdp = Annotated[str, Field(min_length=1, max_length=MAX_SDP_CHARACTERS), AfterValidator(_without_nul)]
+CandidateLine = Annotated[str, Field(max_length=MAX_CANDIDATE_CHARACTERS), AfterValidator(_without_nul)]
+IceWord = Annotated[str, Field(max_length=256), AfterValidator(_without_nul)]
+Token = Annotated[str, Field(min_length=16, max_length=4096, pattern=r"^[A-Za-z0-9_.\-]+$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, validate_by_name=True, serialize_by_alias=True
+    )
+
+
+# Parts
+
+
+class MediaState(_Part):
+    """What a participant is sending."""
+
+    audio: bool
+    video: bool
+
+
+class Resume(_Part):
+    """Take up an interrupted stay: the token of the last welcome and the last `seq` that arrived."""
+
+    token: Token
+    last_seq: Sequence
+
+
+class IceCandidate(_Part):
+    """The browser's `RTCIceCandidateInit`, as `candidate.toJSON()` gives it."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    candidate: CandidateLine
+    sdp_mid: IceWord | None = None
+    sdp_m_line_index: Annotated[int, Field(ge=0, lt=MAX_MEDIA_SECTIONS)] | None = None
+    username_fragment: IceWord | None = None
+
+
+class Participant(_Part):
+    """Someone else in the call. `polite`: whether the reader is the polite side towards them."""
+
+    id: UUID
+    membership_id: UUID
+    name: str
+    organisation: str
+    role: str
+    audio: bool
+    video: bool
+    state: ConnectionState
+    polite: bool
+
+
+# Client to server
+
+
+class Hello(_Part):
+    """The first frame on every socket: enter with a ticket, or resume."""
+
+    type: Literal["hello"] = "hello"
+    version: Annotated[int, Field(ge=1, le=1000)]
+    ticket: Token | None = None
+    resume: Resume | None = None
+    media: MediaState
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.ticket is None) == (self.resume is None):
+            raise ValueError("a hello carries either a ticket or a resume")
+        return self
+
+
+class _Addressed(_Part):
+    """About one peer connection. `to` is a participant; null means the server (forwarded calls)."""
+
+    to: UUID | None = None
+    pc: Pc
+    generation: Generation
+
+
+class Offer(_Addressed):
+    """An SDP offer."""
+
+    type: Literal["offer"] = "offer"
+    sdp: Sdp
+
+
+class Answer(_Addressed):
+    """An SDP answer."""
+
+    type: Literal["answer"] = "answer"
+    sdp: Sdp
+
+
+class Candidate(_Addressed):
+    """One trickled ICE candidate; null when there are no more."""
+
+    type: Literal["candidate"] = "candidate"
+    candidate: IceCandidate | None
+
+
+class Media(_Part):
+    """The sender muted or unmuted something."""
+
+    type: Literal["media"] = "media"
+    audio: bool
+    video: bool
+
+
+class Leave(_Part):
+    """The sender leaves the call for good."""
+
+    type: Literal["leave"] = "leave"
+
+
+class Ping(_Part):
+    """Asks for a pong."""
+
+    type: Literal["ping"] = "ping"
+
+
+Signal = Offer | Answer | Candidate
+ClientMessage = Annotated[
+    Hello | Offer | Answer | Candidate | Media | Leave | Ping, Field(discriminator="type")
+]
+client_adapter: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
+
+
+# Server to client
+
+
+class _Numbered(_Part):
+    seq: Sequence = 0
+
+
+class Welcome(_Numbered):
+    """You are in. `seq` is where your numbering stands: the next message is `seq + 1`."""
+
+    type: Literal["welcome"] = "welcome"
+    version: Literal[1] = 1
+    call_id: UUID
+    participant_id: UUID
+    resume_token: Token
+    resumed: bool
+    topology: Topology
+    heartbeat_seconds: float
+    grace_seconds: float
+    participants: tuple[Participant, ...]
+
+
+class ParticipantJoined(_Numbered):
+    """Somebody came in."""
+
+    type: Literal["participant_joined"] = "participant_joined"
+    participant: Participant
+
+
+class ParticipantLeft(_Numbered):
+    """Somebody is gone."""
+
+    type: Literal["participant_left"] = "participant_left"
+    participant_id: UUID
+    reason: LeaveReason
+
+
+class ParticipantMedia(_Numbered):
+    """Somebody muted or unmuted."""
+
+    type: Literal["participant_media"] = "participant_media"
+    participant_id: UUID
+    audio: bool
+    video: bool
+
+
+class ParticipantConnection(_Numbered):
+    """Somebody's socket was lost or came back. Media may flow all the while."""
+
+    type: Literal["participant_connection"] = "participant_connection"
+    participant_id: UUID
+    state: ConnectionState
+
+
+class _Delivered(_Numbered):
+    """About one peer connection. `from` is a participant; null means the server (forwarded calls)."""
+
+    sender: UUID | None = Field(default=None, alias="from")
+    pc: Pc
+    generation: Generation
+
+
+class OfferFrom(_Delivered):
+    """An SDP offer for you."""
+
+    type: Literal["offer"] = "offer"
+    sdp: Sdp
+
+
+class AnswerFrom(_Delivered):
+    """An SDP answer for you."""
+
+    type: Literal["answer"] = "answer"
+    sdp: Sdp
+
+
+class CandidateFrom(_Delivered):
+    """An ICE candidate for you; null when there are no more."""
+
+    type: Literal["candidate"] = "candidate"
+    candidate: IceCandidate | None
+
+
+class Pong(_Part):
+    """Answers a ping. Not numbered: it is never replayed."""
+
+    type: Literal["pong"] = "pong"
+
+
+class Error(_Numbered):
+    """Something you sent was not carried out. `about` is its `type`, when it had a known one."""
+
+    type: Literal["error"] = "error"
+    code: ErrorCode
+    detail: str
+    about: str | None = None
+
+
+class Ended(_Numbered):
+    """Your stay is over; the socket closes next."""
+
+    type: Literal["ended"] = "ended"
+    reason: EndReason
+
+
+DeliveredSignal = OfferFrom | AnswerFrom | CandidateFrom
+Numbered = (
+    Welcome
+    | ParticipantJoined
+    | ParticipantLeft
+    | ParticipantMedia
+    | ParticipantConnection
+    | OfferFrom
+    | AnswerFrom
+    | CandidateFrom
+    | Error
+    | Ended
+)
+ServerMessage = Annotated[Numbered | Pong, Field(discriminator="type")]
+server_adapter: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)
+
+PONG_FRAME = Pong().model_dump_json().encode()
+
+
+def body(message: Numbered) -> bytes:
+    """Encode a message without its number, so that one encoding serves every receiver."""
+    return message.model_dump_json(exclude={"seq"}).encode()
+
+
+def frame(seq: int, encoded: bytes) -> bytes:
+    """Put a receiver's number in front of an encoded body."""
+    return b'{"seq":%d,%b' % (seq, encoded[1:])

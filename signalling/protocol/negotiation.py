@@ -1,0 +1,75 @@
+"""Which peer connection a signal is about, and whether it is still wanted."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from signalling.protocol.codes import ErrorCode
+from signalling.protocol.messages import Answer, Candidate, DeliveredSignal, Offer, Pc, Signal, Topology
+
+# Who may say what on which connection. In forwarded calls one side only ever offers, so glare cannot happen.
+SPOKEN: dict[Topology, set[tuple[type, Pc]]] = {
+    "direct": {(Offer, "direct"), (Answer, "direct"), (Candidate, "direct")},
+    "forwarded": {
+        (Offer, "publish"),
+        (Candidate, "publish"),
+        (Answer, "subscribe"),
+        (Candidate, "subscribe"),
+    },
+}
+
+Link = tuple[frozenset[UUID], Pc]
+
+
+class Stale(Exception):
+    """The signal belongs to an older generation and is dropped without a word."""
+
+
+class SignalRefused(Exception):
+    """The signal is not carried out; its sender is told why."""
+
+    def __init__(self, code: ErrorCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class Generations:
+    """The present generation of every peer connection of a call."""
+
+    topology: Topology
+    _now: dict[Link, int] = field(default_factory=dict)
+
+    def check(self, sender: UUID, signal: Signal) -> None:
+        """Let a client's signal pass, or raise `Stale` or `SignalRefused`."""
+        addressed = signal.to is not None
+        if (type(signal), signal.pc) not in SPOKEN[self.topology] or addressed != (self.topology == "direct"):
+            raise SignalRefused(ErrorCode.WRONG_CONNECTION, "This call has no such connection for that.")
+        link = _link(sender, signal.to, signal.pc)
+        present = self._now.get(link, 0)
+        if signal.generation < present:
+            raise Stale
+        begins = isinstance(signal, Offer) and signal.generation == present + 1
+        if signal.generation > present and not begins:
+            raise SignalRefused(
+                ErrorCode.UNKNOWN_GENERATION,
+                f"The present generation is {present}, and only an offer begins the next.",
+            )
+        self._now[link] = signal.generation
+
+    def is_present(self, to: UUID, signal: DeliveredSignal) -> bool:
+        """Whether what an engine sends is of the present generation; its own offers begin new ones."""
+        link = _link(to, signal.sender, signal.pc)
+        present = self._now.get(link, 0)
+        if signal.sender is None and signal.type == "offer" and signal.generation > present:
+            self._now[link] = present = signal.generation
+        return signal.generation == present
+
+    def forget(self, participant: UUID) -> None:
+        """Forget every connection of someone who left."""
+        for link in [link for link in self._now if participant in link[0]]:
+            del self._now[link]
+
+
+def _link(one: UUID, other: UUID | None, pc: Pc) -> Link:
+    return frozenset({one} if other is None else {one, other}), pc

@@ -1,0 +1,315 @@
+"""One call: who is in it, who may come in, who hears what, and how stays end.
+
+Every method takes what the outside world knows (ids, tokens, the time) and returns the effects to carry out,
+in order. Nothing here waits, reads a clock or draws a random number.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from signalling.protocol.codes import CloseCode, ErrorCode
+from signalling.protocol.effects import Close, Effect, Entered, Left, Negotiate, Refused, Send
+from signalling.protocol.messages import (
+    MAX_CANDIDATES,
+    PONG_FRAME,
+    Answer,
+    Candidate,
+    ClientMessage,
+    ConnectionState,
+    DeliveredSignal,
+    Ended,
+    EndReason,
+    Error,
+    Hello,
+    Leave,
+    LeaveReason,
+    Media,
+    MediaState,
+    Numbered,
+    Offer,
+    ParticipantConnection,
+    ParticipantJoined,
+    ParticipantLeft,
+    ParticipantMedia,
+    Ping,
+    Signal,
+    Topology,
+    Welcome,
+    body,
+    frame,
+)
+from signalling.protocol.negotiation import Generations, SignalRefused, Stale
+from signalling.protocol.peer import STRIKES, Dismissed, Entrant, Peer, Resumed, SocketLost, State
+
+CAPACITY: dict[Topology, int] = {"direct": 2, "forwarded": 50}
+# A ticket signed before a removal has expired long before this; from then on app's word counts again.
+REFUSE_SECONDS = 120.0
+
+
+class Room:
+    """One call on this node."""
+
+    def __init__(
+        self, call_id: UUID, *, topology: Topology = "direct", grace: float = 15.0, heartbeat: float = 5.0
+    ) -> None:
+        self.call_id = call_id
+        self.topology = topology
+        self.grace = grace
+        self.heartbeat = heartbeat
+        # Which placement of the call app speaks of; it grows when the call moves between nodes.
+        self.epoch = 0
+        self.peers: dict[UUID, Peer] = {}
+        self.generations = Generations(topology)
+        self._entries = 0
+        self._removed_until: dict[UUID, float] = {}
+        self._ended_until: float | None = None
+
+    # Coming in
+
+    def admit(self, who: Entrant, media: MediaState, token: str, now: float) -> list[Effect]:
+        """Let someone in who has shown a ticket. Raises `Refused`."""
+        if self._ended_until is not None and now < self._ended_until:
+            raise Refused(ErrorCode.CALL_ENDED, CloseCode.CALL_ENDED, "The call has ended.")
+        if now < self._removed_until.get(who.membership_id, now):
+            raise Refused(ErrorCode.REMOVED, CloseCode.REMOVED, "You were removed from this call.")
+        others = {peer.who.membership_id for peer in self.peers.values()} - {who.membership_id}
+        if len(others) >= CAPACITY[self.topology]:
+            raise Refused(ErrorCode.CALL_FULL, CloseCode.CALL_FULL, "The call is full.")
+        effects: list[Effect] = []
+        for earlier in [p for p in self.peers.values() if p.who.membership_id == who.membership_id]:
+            effects += self._end(earlier, "replaced", CloseCode.REPLACED)
+        self._entries += 1
+        peer = Peer(who=who, order=self._entries, media=_allowed(who, media))
+        peer.move(Hello)
+        effects += [Entered(who.participant_id, who.membership_id), self._welcome(peer, token, resumed=False)]
+        older = list(self.peers.values())
+        self.peers[who.participant_id] = peer
+        if older:
+            # Everybody who is here already is polite towards the newcomer, so one encoding fits all of them.
+            effects += self._tell(older, ParticipantJoined(participant=peer.seen_by(older[0])))
+        return effects
+
+    def resume(self, participant: UUID, media: MediaState, last_seq: int, token: str) -> list[Effect]:
+        """Go on with a stay on a new socket. Raises `Refused` when the stay is over."""
+        peer = self.peers.get(participant)
+        if peer is None:
+            raise Refused(ErrorCode.RESUME_REFUSED, CloseCode.RESUME_REFUSED, "That stay is over.")
+        was_away = peer.state is State.RECONNECTING
+        peer.move(Resumed)
+        peer.deadline = None
+        missed = peer.missed(last_seq)
+        effects: list[Effect] = [self._welcome(peer, token, resumed=missed is not None, last_seq=last_seq)]
+        effects += [Send(participant, kept) for kept in missed or ()]
+        if was_away:
+            effects += self._connection(peer, "online")
+        return effects + self._media(peer, media)
+
+    # What participants send
+
+    def receive(self, participant: UUID, message: ClientMessage) -> list[Effect]:
+        """Carry out one message of someone who is in."""
+        peer = self.peers.get(participant)
+        if peer is None:
+            return []
+        if not peer.move(type(message)):
+            return self._strike(peer, ErrorCode.UNEXPECTED_MESSAGE, "Not now.", message.type)
+        match message:
+            case Ping():
+                return [Send(participant, PONG_FRAME)]
+            case Media():
+                return self._say_media(peer, message)
+            case Offer() | Answer() | Candidate():
+                return self._negotiate(peer, message)
+            case Leave():
+                return self._end(peer, "left", CloseCode.NORMAL)
+            case Hello():  # pragma: no cover - MOVES has no second hello
+                return []
+
+    def invalid(self, participant: UUID, detail: str, about: str | None) -> list[Effect]:
+        """Answer something that is not a message of this protocol."""
+        peer = self.peers.get(participant)
+        return self._strike(peer, ErrorCode.INVALID_MESSAGE, detail, about) if peer else []
+
+    def refuse(self, participant: UUID, code: ErrorCode, detail: str, about: str | None) -> list[Send]:
+        """Tell someone that a message of theirs was not carried out."""
+        peer = self.peers.get(participant)
+        return peer.tell(body(Error(code=code, detail=detail, about=about))) if peer else []
+
+    def deliver(self, to: UUID, signal: DeliveredSignal) -> list[Send]:
+        """Pass on what the media engine says to one participant."""
+        peer = self.peers.get(to)
+        if peer is None or not self.generations.is_present(to, signal):
+            return []
+        return peer.tell(body(signal))
+
+    # Going
+
+    def lost(self, participant: UUID, now: float) -> list[Effect]:
+        """A socket is gone without a goodbye: the stay waits for `grace` seconds."""
+        peer = self.peers.get(participant)
+        if peer is None or not peer.move(SocketLost):
+            return []
+        peer.deadline = now + self.grace
+        return self._connection(peer, "reconnecting")
+
+    def expire(self, now: float) -> list[Effect]:
+        """End the stays whose grace has run out."""
+        effects: list[Effect] = []
+        for peer in [p for p in self.peers.values() if p.deadline is not None and p.deadline <= now]:
+            effects += self._end(peer, "connection_lost", CloseCode.NORMAL)
+        return effects
+
+    def drop(self, participant: UUID, code: CloseCode) -> list[Effect]:
+        """End the stay of someone who broke the rules of the socket; there is no grace for that."""
+        peer = self.peers.get(participant)
+        return self._end(peer, "connection_lost", code) if peer else []
+
+    def leave(self, participant: UUID) -> list[Effect]:
+        """End the stay of someone who closed the socket with a goodbye."""
+        peer = self.peers.get(participant)
+        return self._end(peer, "left", CloseCode.NORMAL) if peer else []
+
+    def remove(self, memberships: Iterable[UUID], now: float) -> list[Effect]:
+        """Put these memberships out, and refuse the tickets that they may still hold."""
+        effects: list[Effect] = []
+        for membership in memberships:
+            self._removed_until[membership] = now + REFUSE_SECONDS
+            effects += self._end_all("removed", CloseCode.REMOVED, membership_id=membership)
+        return effects
+
+    def revoke(self, session: UUID) -> list[Effect]:
+        """Put out whoever entered with this sign-in session."""
+        return self._end_all("removed", CloseCode.REMOVED, session_id=session)
+
+    def end(self, now: float) -> list[Effect]:
+        """End the call for everybody, and refuse the tickets that are still about."""
+        self._ended_until = now + REFUSE_SECONDS
+        return self._end_all("call_ended", CloseCode.CALL_ENDED)
+
+    def stop(self) -> list[Effect]:
+        """The node is going away."""
+        return self._end_all("server_stopped", CloseCode.GOING_AWAY)
+
+    def forgettable(self, now: float) -> bool:
+        """Whether nobody is here and nobody has to be kept out."""
+        refusals = [*self._removed_until.values(), self._ended_until or 0.0]
+        return not self.peers and all(until <= now for until in refusals)
+
+    # Inner workings
+
+    def _welcome(self, peer: Peer, token: str, *, resumed: bool, last_seq: int = 0) -> Send:
+        seq = last_seq if resumed else peer.seq
+        others = tuple(o.seen_by(peer) for o in self.peers.values() if o is not peer)
+        welcome = Welcome(
+            call_id=self.call_id,
+            participant_id=peer.who.participant_id,
+            resume_token=token,
+            resumed=resumed,
+            topology=self.topology,
+            heartbeat_seconds=self.heartbeat,
+            grace_seconds=self.grace,
+            participants=others,
+        )
+        return Send(peer.who.participant_id, frame(seq, body(welcome)))
+
+    def _negotiate(self, peer: Peer, signal: Signal) -> list[Effect]:
+        me = peer.who.participant_id
+        if signal.to is not None and (signal.to == me or signal.to not in self.peers):
+            detail = "Nobody of that id is in the call."
+            return [*self.refuse(me, ErrorCode.UNKNOWN_PARTICIPANT, detail, signal.type)]
+        try:
+            self.generations.check(me, signal)
+        except Stale:
+            return []
+        except SignalRefused as refusal:
+            return [*self.refuse(me, refusal.code, refusal.detail, signal.type)]
+        line = (signal.to, signal.pc)
+        count = peer.candidates.get(line, 0) + 1 if isinstance(signal, Candidate) else 0
+        if count > MAX_CANDIDATES:
+            detail = f"More than {MAX_CANDIDATES} candidates for one description."
+            return [*self.refuse(me, ErrorCode.TOO_MANY_CANDIDATES, detail, signal.type)]
+        peer.candidates[line] = count
+        return [Negotiate(me, signal)]
+
+    def _say_media(self, peer: Peer, message: Media) -> list[Effect]:
+        wanted = MediaState(audio=message.audio, video=message.video)
+        if _allowed(peer.who, wanted) != wanted:
+            detail = "You may listen and watch here, not send."
+            return [*self.refuse(peer.who.participant_id, ErrorCode.NOT_PERMITTED, detail, message.type)]
+        return self._media(peer, wanted)
+
+    def _media(self, peer: Peer, media: MediaState) -> list[Effect]:
+        media = _allowed(peer.who, media)
+        if media == peer.media:
+            return []
+        peer.media = media
+        return self._tell(
+            self._others(peer),
+            ParticipantMedia(participant_id=peer.who.participant_id, audio=media.audio, video=media.video),
+        )
+
+    def _connection(self, peer: Peer, state: ConnectionState) -> list[Effect]:
+        message = ParticipantConnection(participant_id=peer.who.participant_id, state=state)
+        return self._tell(self._others(peer), message)
+
+    def _strike(self, peer: Peer, code: ErrorCode, detail: str, about: str | None) -> list[Effect]:
+        peer.strikes += 1
+        effects: list[Effect] = [*self.refuse(peer.who.participant_id, code, detail, about)]
+        if peer.strikes >= STRIKES:
+            effects += self._end(peer, "connection_lost", CloseCode.PROTOCOL_ERROR)
+        return effects
+
+    def _end_all(
+        self,
+        reason: EndReason,
+        code: CloseCode,
+        *,
+        membership_id: UUID | None = None,
+        session_id: UUID | None = None,
+    ) -> list[Effect]:
+        leaving = [
+            peer
+            for peer in self.peers.values()
+            if membership_id in (None, peer.who.membership_id) and session_id in (None, peer.who.session_id)
+        ]
+        effects: list[Effect] = []
+        for peer in leaving:
+            effects += self._part(peer, reason, code)
+        # Whoever goes too need not hear who else is going.
+        for peer in leaving:
+            effects += self._tell_of_leaving(peer, reason)
+        return effects
+
+    def _end(self, peer: Peer, reason: LeaveReason, code: CloseCode) -> list[Effect]:
+        return self._part(peer, reason, code) + self._tell_of_leaving(peer, reason)
+
+    def _part(self, peer: Peer, reason: LeaveReason, code: CloseCode) -> list[Effect]:
+        """Say goodbye to someone, and forget everything about them."""
+        me = peer.who.participant_id
+        goodbye: list[Effect] = []
+        if reason != "connection_lost":
+            goodbye += peer.tell(body(Ended(reason=reason)))
+        peer.move(Dismissed)
+        peer.deadline = None
+        del self.peers[me]
+        self.generations.forget(me)
+        for other in self.peers.values():
+            for line in [line for line in other.candidates if line[0] == me]:
+                del other.candidates[line]
+        return [*goodbye, Close(me, code), Left(me, peer.who.membership_id, reason)]
+
+    def _tell_of_leaving(self, peer: Peer, reason: LeaveReason) -> list[Effect]:
+        message = ParticipantLeft(participant_id=peer.who.participant_id, reason=reason)
+        return self._tell(self.peers.values(), message)
+
+    def _others(self, peer: Peer) -> list[Peer]:
+        return [other for other in self.peers.values() if other is not peer]
+
+    def _tell(self, peers: Iterable[Peer], message: Numbered) -> list[Effect]:
+        """Say the same to several: encoded once, numbered for each."""
+        encoded = body(message)
+        return [effect for peer in peers for effect in peer.tell(encoded)]
+
+
+def _allowed(who: Entrant, media: MediaState) -> MediaState:
+    return media if who.may_publish else MediaState(audio=False, video=False)

@@ -1,0 +1,69 @@
+"""What an operator may set for signalling, read from the environment."""
+
+import re
+import socket
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every name is read as `MENTORSPAN_<NAME>`, the bus's address also as `VALKEY_URL`."""
+
+    model_config = SettingsConfigDict(env_prefix="MENTORSPAN_", extra="ignore", populate_by_name=True)
+
+    valkey_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("VALKEY_URL", "MENTORSPAN_VALKEY_URL")
+    )
+    mode: Literal["production", "development"] = "production"
+    state_dir: Path = Path(".mentorspan")
+    app_port: int = Field(default=8000, ge=1, le=65535)
+    public_url: str = ""
+    signalling_host: str = "127.0.0.1"
+    signalling_port: int = Field(default=8001, ge=0, le=65535)
+    signalling_public_url: str = ""
+    node: str = Field(default="", max_length=100)
+    jwks: str = ""
+    issuer: str = ""
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    resume_grace_seconds: float = Field(default=15.0, ge=0, le=300)
+    heartbeat_seconds: float = Field(default=5.0, gt=0, le=60)
+    lease_seconds: float = Field(default=15.0, gt=0)
+    max_sockets: int = Field(default=10_000, ge=1)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @model_validator(mode="after")
+    def _derive(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("set both MENTORSPAN_TLS_CERT and MENTORSPAN_TLS_KEY, or neither")
+        secure = "s" if self.tls_cert else ""
+        self.public_url = (self.public_url or f"http{secure}://localhost:{self.app_port}").rstrip("/")
+        self.signalling_public_url = (
+            self.signalling_public_url or f"ws{secure}://localhost:{self.signalling_port}"
+        ).rstrip("/")
+        # The name becomes part of stream names on the bus.
+        self.node = re.sub(
+            r"[^A-Za-z0-9_.-]", "-", self.node or f"{socket.gethostname()}-{self.signalling_port}"
+        )
+        self.issuer = self.issuer or self.public_url
+        self.jwks = self.jwks or str(self.state_dir / "jwks.json")
+        return self
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The browser origins whose pages may open a socket."""
+        own = {self.public_url, *(origin.rstrip("/") for origin in self.allowed_origins)}
+        if self.mode == "development":
+            own |= {url.replace("//localhost", "//127.0.0.1") for url in own}
+        return frozenset(own)

@@ -1,0 +1,105 @@
+"""The keeper of facts: nothing is dropped, renewals replace each other, and full means full."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from typing_extensions import override
+
+from signalling import facts as module
+from signalling.contracts.bus import BusUnavailable
+from signalling.contracts.bus_memory import Exchange, MemoryBus
+from signalling.contracts.calls import CommandDone, Fact, NodeAlive, ParticipantsPresent
+from signalling.facts import FactKeeper
+
+
+def done() -> CommandDone:
+    return CommandDone(node="n", command_id=uuid4(), at=datetime.now(UTC))
+
+
+def present(call_id: UUID) -> ParticipantsPresent:
+    return ParticipantsPresent(node="n", call_id=call_id, epoch=1, participant_ids=(), at=datetime.now(UTC))
+
+
+class Recorder(MemoryBus):
+    """A bus that notes what is published, and can be away."""
+
+    def __init__(self) -> None:
+        super().__init__(Exchange())
+        self.published: list[Fact] = []
+        self.away = False
+
+    @override
+    async def publish_fact(self, fact: Fact) -> None:
+        if self.away:
+            raise BusUnavailable
+        self.published.append(fact)
+
+
+@pytest.fixture
+async def running(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A keeper that is sending, and its bus."""
+    monkeypatch.setattr(module, "RESEND_SECONDS", 0.05)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.02)
+    bus = Recorder()
+    keeper = FactKeeper(bus, "n")
+    task = asyncio.create_task(keeper.send())
+    yield keeper, bus
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_facts_are_sent_again_until_committed(running: tuple[FactKeeper, Recorder]) -> None:
+    keeper, bus = running
+    keeper.keep(fact := done())
+    await asyncio.sleep(0.01)
+    assert bus.published == [fact]
+    await asyncio.sleep(0.25)
+    assert 2 <= len(bus.published) <= 4
+    keeper.committed(fact.id)
+    assert await keeper.settled(0)
+    sent = len(bus.published)
+    await asyncio.sleep(0.3)
+    assert len(bus.published) == sent
+
+
+async def test_a_bus_that_is_away_delays_and_loses_nothing(running: tuple[FactKeeper, Recorder]) -> None:
+    keeper, bus = running
+    bus.away = True
+    kept = [done() for _ in range(3)]
+    for fact in kept:
+        keeper.keep(fact)
+    await keeper.say(NodeAlive(node="n", url="ws://n", at=datetime.now(UTC)))
+    await asyncio.sleep(0.05)
+    assert bus.published == []
+    bus.away = False
+    await asyncio.sleep(0.05)
+    assert bus.published[:3] == kept
+
+
+async def test_a_renewal_takes_the_place_of_the_earlier_one() -> None:
+    keeper = FactKeeper(Recorder(), "n")
+    one, other = uuid4(), uuid4()
+    for _ in range(5):
+        keeper.keep(present(one))
+    keeper.keep(last := present(other))
+    keeper.keep(done())
+    assert len(keeper) == 3
+    keeper.committed(last.id)
+    keeper.committed(uuid4())
+    assert len(keeper) == 2
+
+
+async def test_a_full_keeper_says_so_and_still_takes_what_ends() -> None:
+    keeper = FactKeeper(Recorder(), "n", capacity=2)
+    facts = [done() for _ in range(3)]
+    for fact in facts:
+        keeper.keep(fact)
+    assert keeper.full
+    assert len(keeper) == 3
+    assert not await keeper.settled(0.01)
+    for fact in facts:
+        keeper.committed(fact.id)
+    assert not keeper.full

@@ -1,0 +1,89 @@
+/** As much of a browser as the client needs to be tried out in node. */
+
+export function installBrowser() {
+  const state = {
+    /** What fetch answers, in order: a Response, or an error that it throws. */
+    answers: [],
+    requests: [],
+    sockets: [],
+    reset() {
+      state.answers.length = 0;
+      state.requests.length = 0;
+      state.sockets.length = 0;
+      localStorage.clear();
+    },
+  };
+  const kept = new Map();
+  const put = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  put("localStorage", {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, String(value)),
+    removeItem: (key) => void kept.delete(key),
+    clear: () => kept.clear(),
+  });
+  put("fetch", async (url, options) => {
+    state.requests.push({ url, options: structuredClone({ ...options, signal: undefined }) });
+    const answer = state.answers.shift();
+    if (!answer) throw new Error(`nothing to answer to ${url}`);
+    if (answer instanceof Error) throw answer;
+    return answer;
+  });
+  let queue = Promise.resolve();
+  put("navigator", { locks: { request: (_name, work) => (queue = queue.then(work, work)) } });
+  put("BroadcastChannel", Channel);
+  put("addEventListener", () => undefined);
+  put("removeEventListener", () => undefined);
+  put("WebSocket", class extends Socket {
+    constructor(url) {
+      super(url);
+      state.sockets.push(this);
+    }
+  });
+  return state;
+}
+
+/** Reaches every other channel of its name, a little later. */
+class Channel {
+  static all = new Set();
+  onmessage = null;
+
+  constructor() {
+    Channel.all.add(this);
+  }
+
+  postMessage(data) {
+    for (const other of Channel.all) if (other !== this) setTimeout(() => other.onmessage?.({ data }), 5);
+  }
+}
+
+class Socket {
+  static OPEN = 1;
+  readyState = 0;
+  sent = [];
+
+  constructor(url) {
+    this.url = url;
+  }
+
+  open() {
+    this.readyState = 1;
+    this.onopen();
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  hear(message) {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+
+  lose(code, reason = "") {
+    this.readyState = 3;
+    this.onclose({ code, reason });
+  }
+
+  close() {
+    this.readyState = 3;
+  }
+}

@@ -1,0 +1,191 @@
+import { Problem, Unreachable } from "./problem.js";
+import { TokenKeeper } from "./tokens.js";
+
+/**
+ * The REST service, typed from `openapi.yaml`: `await api.get("/v1/pairings/{pairing_id}", { path: { pairing_id } })`.
+ *
+ * Paths, parameters, bodies and answers are checked by the type checker; problem documents become `Problem`
+ * errors; POSTs that create carry an idempotency key and are tried again when the network fails.
+ */
+
+/** @import { Answer, MethodOf, Options, PathOf } from "./types.js" */
+/** @typedef {{path?: Record<string, unknown>, query?: Record<string, unknown>, body?: unknown, key?: string, signal?: AbortSignal}} Loose */
+
+/** Waits between tries of a request that did not reach the service, in milliseconds. */
+const RETRY_AFTER_MS = [300, 1200];
+
+/** @param {number} ms */
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Put parameters into a path template and add the query.
+ * @param {string} template
+ * @param {Record<string, unknown>} path
+ * @param {Record<string, unknown>} query
+ */
+export function address(template, path = {}, query = {}) {
+  const filled = template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(path[name])));
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && one !== null && one !== "") search.append(name, String(one));
+    }
+  }
+  const text = search.toString();
+  return text ? `${filled}?${text}` : filled;
+}
+
+export class Api {
+  /** @param {{base?: string}} [options] `base` is where the service lives, when not where this page came from */
+  constructor({ base = "" } = {}) {
+    this.base = base;
+    this.tokens = new TokenKeeper(() =>
+      // keepalive: a rotated cookie must arrive even if the page is left in the middle of it.
+      fetch(`${base}/v1/sessions/refresh`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: "{}",
+        keepalive: true,
+      }),
+    );
+  }
+
+  /**
+   * @template {PathOf<"get">} P
+   * @param {P} path
+   * @param {Options<P, "get">} [options]
+   * @returns {Promise<Answer<P, "get">>}
+   */
+  get(path, options) {
+    return this.#send("GET", path, options);
+  }
+
+  /**
+   * Creates or does something. The same `key` never does it twice, however often it is sent.
+   * @template {PathOf<"post">} P
+   * @param {P} path
+   * @param {Options<P, "post">} [options]
+   * @returns {Promise<Answer<P, "post">>}
+   */
+  post(path, options) {
+    return this.#send("POST", path, options);
+  }
+
+  /**
+   * @template {PathOf<"put">} P
+   * @param {P} path
+   * @param {Options<P, "put">} [options]
+   * @returns {Promise<Answer<P, "put">>}
+   */
+  put(path, options) {
+    return this.#send("PUT", path, options);
+  }
+
+  /**
+   * @template {PathOf<"patch">} P
+   * @param {P} path
+   * @param {Options<P, "patch">} [options]
+   * @returns {Promise<Answer<P, "patch">>}
+   */
+  patch(path, options) {
+    return this.#send("PATCH", path, options);
+  }
+
+  /**
+   * @template {PathOf<"delete">} P
+   * @param {P} path
+   * @param {Options<P, "delete">} [options]
+   * @returns {Promise<Answer<P, "delete">>}
+   */
+  delete(path, options) {
+    return this.#send("DELETE", path, options);
+  }
+
+  /**
+   * Every item of a list, page by page.
+   * @template {PathOf<"get">} P
+   * @param {P} path
+   * @param {Options<P, "get">} [options]
+   * @returns {Promise<any[]>}
+   */
+  async all(path, options) {
+    const items = [];
+    let cursor = undefined;
+    do {
+      const given = /** @type {Loose} */ (options ?? {});
+      const page = /** @type {any} */ (await this.#send("GET", path, { ...given, query: { ...given.query, cursor } }));
+      items.push(...page.items);
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor);
+    return items;
+  }
+
+  /**
+   * @param {string} email
+   * @param {string} password
+   */
+  async signIn(email, password) {
+    const session = await this.post("/v1/sessions", { body: { email, password, refresh: "cookie" } });
+    this.tokens.adopt(session);
+    return session;
+  }
+
+  async signOut() {
+    try {
+      await this.delete("/v1/sessions/current");
+    } finally {
+      this.tokens.forget();
+    }
+  }
+
+  /**
+   * @param {MethodOf} method
+   * @param {string} template
+   * @param {unknown} [given]
+   * @returns {Promise<any>}
+   */
+  async #send(method, template, given) {
+    const { path, query, body, key, signal } = /** @type {Loose} */ (given ?? {});
+    const url = this.base + address(template, path, query);
+    /** @type {Record<string, string>} */
+    const headers = { Accept: "application/json" };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (method === "POST") headers["Idempotency-Key"] = key ?? crypto.randomUUID();
+    const request = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
+    const response = await this.#authorised(url, request);
+    if (!response.ok) throw await Problem.from(response);
+    return response.status === 204 ? undefined : response.json();
+  }
+
+  /**
+   * @param {string} url
+   * @param {RequestInit & {headers: Record<string, string>}} request
+   */
+  async #authorised(url, request) {
+    const token = await this.tokens.current();
+    if (token) request.headers.Authorization = `Bearer ${token}`;
+    const response = await this.#reach(url, request);
+    if (response.status !== 401 || !token) return response;
+    const renewed = await this.tokens.current({ rejected: token });
+    if (!renewed || renewed === token) return response;
+    request.headers.Authorization = `Bearer ${renewed}`;
+    return this.#reach(url, request);
+  }
+
+  /**
+   * Send, and send again when nothing came back: reading is harmless, and a keyed POST happens only once.
+   * @param {string} url
+   * @param {RequestInit} request
+   */
+  async #reach(url, request) {
+    for (let tried = 0; ; tried += 1) {
+      try {
+        return await fetch(url, request);
+      } catch (error) {
+        if (request.signal?.aborted) throw error;
+        if (tried >= RETRY_AFTER_MS.length) throw new Unreachable(error);
+        await pause(RETRY_AFTER_MS[tried]);
+      }
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/** What travels on the calls socket (docs/protocol.md). */
+
+export interface Participant {
+  id: string;
+  membership_id: string;
+  name: string;
+  organisation: string;
+  role: string;
+  audio: boolean;
+  video: boolean;
+  state: "online" | "reconnecting";
+  /** Whether this side is the polite one towards them. */
+  polite: boolean;
+}
+
+export interface CandidateLine {
+  candidate: string;
+  sdpMid: string | null;
+  sdpMLineIndex: number | null;
+  usernameFragment: string | null;
+}
+
+export interface Media { audio: boolean; video: boolean }
+export interface Description { type: "offer" | "answer"; generation: number; sdp: string }
+interface Signal { pc: string; generation: number }
+
+export type Said =
+  | ({ type: "hello"; version: 1; ticket: string; media: Media })
+  | ({ type: "hello"; version: 1; resume: { token: string; last_seq: number }; media: Media })
+  | (Description & Signal & { to: string | null })
+  | ({ type: "candidate"; to: string | null; candidate: CandidateLine | null } & Signal)
+  | ({ type: "media" } & Media)
+  | { type: "leave" }
+  | { type: "ping" };
+
+export interface Welcome {
+  type: "welcome";
+  seq: number;
+  version: number;
+  call_id: string;
+  participant_id: string;
+  resume_token: string;
+  resumed: boolean;
+  topology: "direct" | "forwarded";
+  heartbeat_seconds: number;
+  grace_seconds: number;
+  participants: Participant[];
+}
+
+export type Heard =
+  | Welcome
+  | { type: "participant_joined"; seq: number; participant: Participant }
+  | { type: "participant_left"; seq: number; participant_id: string; reason: string }
+  | ({ type: "participant_media"; seq: number; participant_id: string } & Media)
+  | { type: "participant_connection"; seq: number; participant_id: string; state: "online" | "reconnecting" }
+  | (Description & Signal & { seq: number; from: string | null })
+  | ({ type: "candidate"; seq: number; from: string | null; candidate: CandidateLine | null } & Signal)
+  | { type: "error"; seq: number; code: string; detail: string; about: string | null }
+  | { type: "ended"; seq: number; reason: string }
+  | { type: "pong" };
+
+/** What `POST /v1/meetings/{meeting_id}/ticket` gives. */
+export interface Grant {
+  ticket: string;
+  expires_at: string;
+  call_id: string;
+  socket_url: string;
+  ice_servers: { urls: string[]; username?: string | null; credential?: string | null }[];
+  ice_policy: "all" | "relay";
+  topology: "direct" | "forwarded";
+}

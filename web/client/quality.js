@@ -1,0 +1,51 @@
+/** From the browser's many counters to the few that tell how a call goes, and to one word. */
+
+/**
+ * @typedef {object} Totals
+ * @property {number} framesDecoded of the other side's picture
+ * @property {number} framesSent of my own picture
+ * @property {number} totalAudioEnergy heard from the other side
+ * @property {number} packetsReceived
+ * @property {number} packetsLost
+ * @property {number | null} roundTrip in seconds
+ * @property {boolean} relayed whether the path goes through a TURN server
+ */
+
+/**
+ * @param {any[]} reports
+ * @returns {Totals}
+ */
+export function totalsOf(reports) {
+  const inbound = reports.filter(({ type }) => type === "inbound-rtp");
+  const sum = (/** @type {any[]} */ from, /** @type {string} */ name) => from.reduce((total, each) => total + (each[name] ?? 0), 0);
+  const transport = reports.find(({ type, selectedCandidatePairId }) => type === "transport" && selectedCandidatePairId);
+  const pair = reports.find(({ id }) => id === transport?.selectedCandidatePairId);
+  const local = reports.find(({ id }) => id === pair?.localCandidateId);
+  return {
+    framesDecoded: sum(inbound, "framesDecoded"),
+    framesSent: sum(reports.filter(({ type, kind }) => type === "outbound-rtp" && kind === "video"), "framesSent"),
+    totalAudioEnergy: sum(inbound, "totalAudioEnergy"),
+    packetsReceived: sum(inbound, "packetsReceived"),
+    packetsLost: sum(inbound, "packetsLost"),
+    roundTrip: pair?.currentRoundTripTime ?? null,
+    relayed: local?.candidateType === "relay",
+  };
+}
+
+/**
+ * The call in one word, over the time since the last look: speech suffers above 2 % loss or 250 ms, and is
+ * hard to follow above 8 % or 500 ms.
+ * @param {Totals} now
+ * @param {Totals} [before]
+ * @returns {"good" | "fair" | "poor" | "unknown"}
+ */
+export function qualityOf(now, before) {
+  if (!before) return "unknown";
+  const received = now.packetsReceived - before.packetsReceived;
+  const lost = Math.max(0, now.packetsLost - before.packetsLost);
+  if (received + lost <= 0) return "unknown";
+  const loss = lost / (received + lost);
+  const trip = now.roundTrip ?? 0;
+  if (loss > 0.08 || trip > 0.5) return "poor";
+  return loss > 0.02 || trip > 0.25 ? "fair" : "good";
+}

@@ -1,0 +1,51 @@
+/** How `openapi.yaml` becomes the arguments and results of `Api`, and short names for what travels. */
+import type { components, paths } from "../types/generated/api.js";
+
+export type MethodOf = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+type Verb = "get" | "post" | "put" | "patch" | "delete";
+
+/** The paths that have an operation for this verb. */
+export type PathOf<V extends Verb> = {
+  [P in keyof paths]: paths[P] extends { [K in V]: { responses: unknown } } ? P : never;
+}[keyof paths] & string;
+
+type Operation<P extends keyof paths, V extends Verb> = paths[P] extends { [K in V]: infer O } ? O : never;
+type Part<T, K extends string> = T extends { [Q in K]: infer R } ? R : T extends { [Q in K]?: infer R } ? R : undefined;
+type Parameters<O> = Part<O, "parameters">;
+type Body<O> = Part<O, "requestBody"> extends infer B
+  ? B extends { content: { "application/json": infer J } } ? J : undefined
+  : undefined;
+
+export interface Options<P extends keyof paths, V extends Verb> {
+  path?: Part<Parameters<Operation<P, V>>, "path">;
+  query?: Part<Parameters<Operation<P, V>>, "query">;
+  body?: Body<Operation<P, V>>;
+  /** The idempotency key; made for you when absent. Keep it when you offer "try again". */
+  key?: string;
+  signal?: AbortSignal;
+}
+
+type Good<R> = { [S in keyof R]: S extends 200 | 201 | 202 ? R[S] : never }[keyof R];
+export type Answer<P extends keyof paths, V extends Verb> =
+  Good<Part<Operation<P, V>, "responses">> extends infer G
+    ? [G] extends [never] ? undefined
+    : G extends { content: { "application/json": infer J } } ? J : undefined
+    : never;
+
+type Schemas = components["schemas"];
+export type Me = Schemas["Me"];
+export type Config = Schemas["ConfigRead"];
+export type DemoSignIn = Schemas["DemoSignIn"];
+export type Organisation = Schemas["OrganisationBrief"];
+export type Membership = Schemas["MembershipRead"];
+export type Role = Schemas["Role"];
+export type Invitation = Schemas["InvitationRead"];
+export type Partnership = Schemas["PartnershipRead"];
+export type Person = Schemas["PersonRead"];
+export type Pairing = Schemas["PairingRead"];
+export type Goal = Schemas["GoalRead"];
+export type Meeting = Schemas["MeetingRead"];
+export type Stay = Schemas["StayRead"];
+export type Block = Schemas["BlockRead"];
+export type Report = Schemas["ReportRead"];
+export type Mail = Schemas["MailRead"];

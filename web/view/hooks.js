@@ -1,0 +1,79 @@
+import { useCallback, useEffect, useRef, useState } from "./preact.js";
+
+/** Loading, doing and telling: the few hooks that every page uses. */
+
+/**
+ * Load something when the page opens and whenever `about` changes. What was loaded stays while it is loaded again.
+ * @template T
+ * @param {() => Promise<T>} load
+ * @param {unknown[]} about
+ */
+export function useLoad(load, about) {
+  const [state, setState] = useState(/** @type {{data: T | null, problem: unknown}} */ ({ data: null, problem: null }));
+  const latest = useRef(0);
+  const again = useCallback(async () => {
+    const mine = (latest.current += 1);
+    try {
+      const data = await load();
+      if (mine === latest.current) setState({ data, problem: null });
+    } catch (problem) {
+      if (mine === latest.current) setState((old) => ({ ...old, problem }));
+    }
+  }, about);
+  useEffect(() => {
+    setState((old) => (old.data === null && old.problem === null ? old : { data: null, problem: null }));
+    void again();
+    return () => {
+      latest.current += 1;
+    };
+  }, [again]);
+  const put = useCallback((/** @type {T} */ data) => setState({ data, problem: null }), []);
+  return { ...state, reload: again, put };
+}
+
+/**
+ * Do something once at a time, and keep what went wrong.
+ * @template {any[]} A
+ * @param {(...given: A) => Promise<unknown>} act
+ */
+export function useAction(act) {
+  const [state, setState] = useState(/** @type {{busy: boolean, problem: unknown}} */ ({ busy: false, problem: null }));
+  const running = useRef(false);
+  const run = async (/** @type {A} */ ...given) => {
+    if (running.current) return;
+    running.current = true;
+    setState({ busy: true, problem: null });
+    try {
+      await act(...given);
+      setState({ busy: false, problem: null });
+    } catch (problem) {
+      setState({ busy: false, problem });
+    } finally {
+      running.current = false;
+    }
+  };
+  return { ...state, run };
+}
+
+/** The time, kept fresh for words like "in 5 minutes". */
+export function useNow(everyMs = 15_000) {
+  const [now, setNow] = useState(new Date());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(new Date()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return now;
+}
+
+/**
+ * Say something to people who use a screen reader, without interrupting them.
+ * @param {string} words
+ */
+export function announce(words) {
+  const region = document.getElementById("announcements");
+  if (!region) return;
+  const line = document.createElement("p");
+  line.textContent = words;
+  region.append(line);
+  while (region.childElementCount > 5) region.firstElementChild?.remove();
+}

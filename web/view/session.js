@@ -1,0 +1,98 @@
+import { Api } from "../client/api.js";
+import { deviceZone, isZone } from "../client/time.js";
+import { useEffect, useState } from "./preact.js";
+
+/** Who is signed in, and as which of their memberships they act. */
+
+/** @import { Config, Me, Membership } from "../client/types.js" */
+/** @typedef {{status: "loading" | "out" | "in" | "unreachable", me: Me | null, config: Config | null}} State */
+
+export const api = new Api();
+
+const CHOSEN = "mentorspan.membership";
+const changes = new EventTarget();
+/** @type {State} */
+let state = { status: "loading", me: null, config: null };
+
+/** @param {Partial<State>} part */
+function change(part) {
+  state = { ...state, ...part };
+  changes.dispatchEvent(new Event("change"));
+}
+
+/** Find out at the start who is here. */
+export async function begin() {
+  try {
+    const config = await api.get("/v1/config");
+    change({ config });
+    const token = await api.tokens.current();
+    if (token) await refreshMe();
+    else change({ status: "out", me: null });
+  } catch {
+    change({ status: "unreachable" });
+  }
+}
+
+/** Read again who I am and where I belong. */
+export async function refreshMe() {
+  const me = await api.get("/v1/me");
+  change({ status: "in", me });
+}
+
+/**
+ * @param {string} email
+ * @param {string} password
+ */
+export async function signIn(email, password) {
+  await api.signIn(email, password);
+  await refreshMe();
+}
+
+export async function signOut() {
+  try {
+    await api.signOut();
+  } finally {
+    change({ status: "out", me: null });
+  }
+}
+
+api.tokens.addEventListener("signed-out", () => change({ status: "out", me: null }));
+// Another tab signed in as somebody else: nothing on this page is theirs.
+api.tokens.addEventListener("account-changed", () => location.reload());
+
+/** @param {string} id */
+export function actAs(id) {
+  localStorage.setItem(CHOSEN, id);
+  change({});
+}
+
+/** The membership that acts now. @returns {Membership | null} */
+function acting() {
+  const memberships = state.me?.memberships ?? [];
+  return memberships.find(({ id }) => id === localStorage.getItem(CHOSEN)) ?? memberships[0] ?? null;
+}
+
+/** The zone that "your time" means. */
+function myZone() {
+  const zone = acting()?.zone ?? state.me?.account.zone;
+  return zone && isZone(zone) ? zone : deviceZone();
+}
+
+/** The signed-in state; the component is drawn again when it changes. */
+export function useSession() {
+  const [, draw] = useState(0);
+  useEffect(() => {
+    const again = () => draw((count) => count + 1);
+    changes.addEventListener("change", again);
+    return () => changes.removeEventListener("change", again);
+  }, []);
+  const membership = acting();
+  const roles = /** @type {string[]} */ (membership?.roles ?? []);
+  return {
+    ...state,
+    membership,
+    zone: myZone(),
+    coordinates: roles.includes("coordinator") || roles.includes("administrator"),
+    administers: roles.includes("administrator"),
+  };
+}

@@ -1,0 +1,56 @@
+"""The services that the independent client calls on, and two people with a meeting."""
+
+import contextlib
+import importlib.util
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.independent.rest import Refused, Rest
+from tests.independent.services import Services
+
+# The WebRTC engine exists for Linux only among the machines that tests run on.
+collect_ignore_glob = ["test_*.py"] if importlib.util.find_spec("wrtc") is None else []
+
+
+@dataclass
+class People:
+    """Two of the demonstration people, signed in, and what joins them."""
+
+    priya: Rest
+    amara: Rest
+    pairing_id: str
+    sign_ins: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+async def services(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Services]:
+    services = Services(tmp_path_factory.mktemp("services"))
+    try:
+        await services.start()
+        yield services
+    finally:
+        services.stop()
+
+
+@pytest.fixture(scope="session")
+async def people(services: Services) -> AsyncIterator[People]:
+    async with Rest(services.url) as priya, Rest(services.url) as amara:
+        demo = {each["name"].split()[0]: each for each in (await priya.config())["demo"]}
+        for name, rest in (("Priya", priya), ("Amara", amara)):
+            await rest.sign_in(demo[name]["email"], demo[name]["password"])
+        pairing = await priya.active_pairing_with("Amara")
+        yield People(priya, amara, pairing["id"], demo)
+
+
+@pytest.fixture
+async def meeting_id(people: People) -> AsyncIterator[str]:
+    """A booked meeting that begins now. It is cancelled afterwards, as nobody can be booked twice."""
+    meeting = await people.priya.propose(people.pairing_id, datetime.now(UTC))
+    await people.amara.accept(meeting["id"])
+    yield meeting["id"]
+    with contextlib.suppress(Refused):  # a test may have cancelled it itself
+        await people.priya.cancel(meeting["id"])

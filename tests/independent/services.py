@@ -1,0 +1,91 @@
+"""The real services with engines of their own, in processes of their own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+
+from app import demo
+from app.core import migrate
+from app.core.engines import PrivatePostgres, PrivateValkey
+
+COMMAND = Path(sys.executable).with_name("mentorspan")
+PARTS = ("app", "worker", "signalling")
+
+
+def _free_ports(count: int) -> list[int]:
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for each in held:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in held]
+    finally:
+        for each in held:
+            each.close()
+
+
+class Services:
+    """app, worker and signalling, on free ports, with the demonstration people in an empty database."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._postgres = PrivatePostgres(place / "postgres", durable=False)
+        self._valkey = PrivateValkey(place / "valkey")
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.app_port, self.signalling_port = _free_ports(2)
+        self.url = f"http://localhost:{self.app_port}"
+
+    async def start(self) -> None:
+        database_url = self._postgres.start()
+        valkey_url = self._valkey.start()
+        migrate.upgrade(database_url)
+        await demo.seed(database_url)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MENTORSPAN_")} | {
+            "DATABASE_URL": database_url,
+            "VALKEY_URL": valkey_url,
+            "MENTORSPAN_MODE": "development",
+            "MENTORSPAN_STATE_DIR": str(self._place),
+            "MENTORSPAN_APP_PORT": str(self.app_port),
+            "MENTORSPAN_PUBLIC_URL": self.url,
+            "MENTORSPAN_SIGNALLING_PORT": str(self.signalling_port),
+            "MENTORSPAN_SIGNALLING_PUBLIC_URL": f"ws://localhost:{self.signalling_port}",
+        }
+        for part in PARTS:
+            with (self._place / f"{part}.log").open("wb") as log:
+                self._processes[part] = subprocess.Popen(
+                    [COMMAND, part], env=environment, stdout=log, stderr=subprocess.STDOUT
+                )
+        for port in (self.app_port, self.signalling_port):
+            self._wait_until_ready(f"http://127.0.0.1:{port}/readyz")
+
+    def _wait_until_ready(self, url: str) -> None:
+        deadline = time.monotonic() + 90
+        with httpx2.Client(trust_env=False, timeout=2) as http:
+            while True:
+                try:
+                    if http.get(url).is_success:
+                        return
+                except httpx2.TransportError:
+                    pass
+                if time.monotonic() > deadline or any(p.poll() is not None for p in self._processes.values()):
+                    raise RuntimeError(f"{url} does not get ready.\n{self.logs()}")
+                time.sleep(0.1)
+
+    def logs(self) -> str:
+        return "\n".join(f"--- {p}\n{(self._place / f'{p}.log').read_text()[-3000:]}" for p in PARTS)
+
+    def stop(self) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._valkey.stop()
+        self._postgres.stop()

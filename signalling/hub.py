@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -184,13 +185,25 @@ class Hub:
     async def _resume(self, call_id: UUID, hello: Hello, resume: Resume, link: Link) -> Stay:
         stay = self._stays.resumable(resume.token)
         room = self.rooms.get(call_id)
-        if stay is None or room is None or stay.call_id != call_id:
+        # Between the end of a stay in its room and ours there may be a moment.
+        if stay is None or room is None or stay.participant_id not in room.peers:
             detail = "The resume token is unknown, spent or lapsed."
             raise Refused(ErrorCode.RESUME_REFUSED, CloseCode.RESUME_REFUSED, detail)
+        if not room.can_replay(stay.participant_id, resume.last_seq):
+            return await self._begin_again(room, stay, hello, link)
         token = Stays.new_token()
         effects = room.resume(stay.participant_id, hello.media, resume.last_seq, token)
         stay.link.cut(CloseCode.REPLACED)
         self._stays.move(stay, link, resume.token, token)
+        await self._carry_out(room, effects)
+        return stay
+
+    async def _begin_again(self, room: Room, earlier: Stay, hello: Hello, link: Link) -> Stay:
+        """Too much was missed to resume: on the same terms, a new stay follows the old one."""
+        terms = replace(earlier.terms, participant_id=uuid4())
+        stay = Stay(terms, link, Stays.new_token())
+        effects = room.begin_again(earlier.participant_id, terms.participant_id, hello.media, stay.token)
+        self._stays.begin(stay)
         await self._carry_out(room, effects)
         return stay
 
@@ -239,6 +252,7 @@ class Hub:
         try:
             await engine.signal(room.call_id, effect.sender, effect.signal)
         except SignalRefused as refusal:
+            room.generations.take_back(effect.sender, effect.signal)
             about = effect.signal.type
             for answer in room.refuse(effect.sender, refusal.code, refusal.detail, about):
                 self._send(answer)

@@ -131,3 +131,15 @@ def test_the_limits_are_the_ones_in_force() -> None:
         f"{peer.KEPT_MESSAGES} messages, {peer.KEPT_BYTES // 1024} KiB",
     ]
     assert [phrase for phrase in said if phrase not in text] == []
+
+
+def test_the_web_client_waits_as_long_as_the_document_says() -> None:
+    client = DOCUMENT.parent.parent / "web" / "client"
+    text = " ".join(DOCUMENT.read_text().split())
+    for file, name, said in (
+        ("call.js", "PATIENCE_MS", "does not come** within {} s"),
+        ("link.js", "ANSWER_MS", "and {} s later your `signalingState`"),
+    ):
+        found = re.search(rf"const {name} = ([\d_]+);", (client / file).read_text())
+        assert found, name
+        assert said.format(f"{int(found[1]) / 1000:g}") in text

@@ -33,8 +33,13 @@ def check_description(sdp: str, *, may_publish: bool) -> None:
 
 def check_candidate(candidate: IceCandidate) -> None:
     """Accept a trickled candidate's shape, or raise `SignalRefused`. An empty one ends the list."""
-    if candidate.candidate and not _CANDIDATE.match(candidate.candidate):
+    if not candidate.candidate:
+        return
+    if not _CANDIDATE.match(candidate.candidate):
         raise SignalRefused(ErrorCode.INVALID_CANDIDATE, "That is not an ICE candidate.")
+    if candidate.sdp_mid is None and candidate.sdp_m_line_index is None:
+        detail = "The candidate does not say which media section it is for."
+        raise SignalRefused(ErrorCode.INVALID_CANDIDATE, detail)
 
 
 def relay_only_description(sdp: str) -> str:

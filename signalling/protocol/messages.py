@@ -59,12 +59,12 @@ class MediaState(_Part):
 class Resume(_Part):
     """Take up an interrupted stay: the token of the last welcome and the last `seq` that arrived."""
 
-    token: Token
+    token: str
     last_seq: Sequence
 
 
 class IceCandidate(_Part):
-    """The browser's `RTCIceCandidateInit`, as `candidate.toJSON()` gives it."""
+    """The browser's `RTCIceCandidateInit`, as `RTCIceCandidate.toJSON()` gives it."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
@@ -92,11 +92,14 @@ class Participant(_Part):
 
 
 class Hello(_Part):
-    """The first frame on every socket: enter with a ticket, or resume."""
+    """The first frame on every socket: enter with a ticket, or resume.
+
+    Whatever the ticket or the token looks like, it is refused as one, not as a malformed message.
+    """
 
     type: Literal["hello"] = "hello"
     version: Annotated[int, Field(ge=1, le=1000)]
-    ticket: Token | None = None
+    ticket: str | None = None
     resume: Resume | None = None
     media: MediaState
 
@@ -210,7 +213,11 @@ class ParticipantMedia(_Numbered):
 
 
 class ParticipantConnection(_Numbered):
-    """Somebody's socket was lost or came back. Media may flow all the while."""
+    """Somebody's socket was lost or came back. Media may flow all the while.
+
+    "online" comes after every resume, also when nobody had noticed the loss: what was on its way then may be
+    lost, and offers that stay without an answer are to be repeated.
+    """
 
     type: Literal["participant_connection"] = "participant_connection"
     participant_id: UUID

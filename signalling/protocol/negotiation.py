@@ -21,7 +21,7 @@ Link = tuple[frozenset[UUID], Pc]
 
 
 class Stale(Exception):
-    """The signal belongs to an older generation and is dropped without a word."""
+    """The signal is of an older generation, or its offer was lost: it is dropped without a word."""
 
 
 class SignalRefused(Exception):
@@ -39,6 +39,8 @@ class Generations:
 
     topology: Topology
     _now: dict[Link, int] = field(default_factory=dict)
+    # Generations whose first offer the media engine has not passed on yet.
+    _unproven: dict[Link, int] = field(default_factory=dict)
 
     def check(self, sender: UUID, signal: Signal) -> None:
         """Let a client's signal pass, or raise `Stale` or `SignalRefused`."""
@@ -49,13 +51,26 @@ class Generations:
         present = self._now.get(link, 0)
         if signal.generation < present:
             raise Stale
-        begins = isinstance(signal, Offer) and signal.generation == present + 1
+        is_next = signal.generation == present + 1
+        if isinstance(signal, Candidate) and is_next:
+            # Its offer was lost with a socket; when it is said again, it carries this candidate.
+            raise Stale
+        begins = isinstance(signal, Offer) and is_next
         if signal.generation > present and not begins:
             raise SignalRefused(
                 ErrorCode.UNKNOWN_GENERATION,
                 f"The present generation is {present}, and only an offer begins the next.",
             )
+        if begins:
+            self._unproven[link] = signal.generation
         self._now[link] = signal.generation
+
+    def take_back(self, sender: UUID, signal: Signal) -> None:
+        """The engine refused `signal`: an offer that it refuses begins nothing."""
+        link = _link(sender, signal.to, signal.pc)
+        if isinstance(signal, Offer) and self._unproven.get(link) == signal.generation:
+            del self._unproven[link]
+            self._now[link] -= 1
 
     def is_present(self, to: UUID, signal: DeliveredSignal) -> bool:
         """Whether what an engine sends is of the present generation; its own offers begin new ones."""
@@ -63,12 +78,16 @@ class Generations:
         present = self._now.get(link, 0)
         if signal.sender is None and signal.type == "offer" and signal.generation > present:
             self._now[link] = present = signal.generation
-        return signal.generation == present
+        if signal.generation != present:
+            return False
+        self._unproven.pop(link, None)
+        return True
 
     def forget(self, participant: UUID) -> None:
         """Forget every connection of someone who left."""
         for link in [link for link in self._now if participant in link[0]]:
             del self._now[link]
+            self._unproven.pop(link, None)
 
 
 def _link(one: UUID, other: UUID | None, pc: Pc) -> Link:

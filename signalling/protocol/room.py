@@ -5,6 +5,7 @@ in order. Nothing here waits, reads a clock or draws a random number.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from uuid import UUID
 
 from signalling.protocol.codes import CloseCode, ErrorCode
@@ -39,7 +40,7 @@ from signalling.protocol.messages import (
     frame,
 )
 from signalling.protocol.negotiation import Generations, SignalRefused, Stale
-from signalling.protocol.peer import STRIKES, Dismissed, Entrant, Peer, Resumed, SocketLost, State
+from signalling.protocol.peer import STRIKES, Dismissed, Entrant, Peer, Resumed, SocketLost
 
 CAPACITY: dict[Topology, int] = {"direct": 2, "forwarded": 50}
 # A ticket signed before a removal has expired long before this; from then on app's word counts again.
@@ -78,31 +79,41 @@ class Room:
         effects: list[Effect] = []
         for earlier in [p for p in self.peers.values() if p.who.membership_id == who.membership_id]:
             effects += self._end(earlier, "replaced", CloseCode.REPLACED)
+        return effects + self._enter(who, media, token)
+
+    def can_replay(self, participant: UUID, last_seq: int) -> bool:
+        """Whether everything that came after `last_seq` is still known."""
+        peer = self.peers.get(participant)
+        return peer is not None and peer.missed(last_seq) is not None
+
+    def resume(self, participant: UUID, media: MediaState, last_seq: int, token: str) -> list[Effect]:
+        """Go on with a stay on a new socket. Only after `can_replay`."""
+        peer = self.peers[participant]
+        peer.move(Resumed)
+        peer.deadline = None
+        effects: list[Effect] = [self._welcome(peer, token, last_seq)]
+        effects += [Send(participant, kept) for kept in peer.missed(last_seq) or ()]
+        # Also when nobody had noticed the loss: whoever waits for an answer then offers again.
+        effects += self._connection(peer, "online")
+        return effects + self._media(peer, media)
+
+    def begin_again(self, participant: UUID, new: UUID, media: MediaState, token: str) -> list[Effect]:
+        """Someone has missed too much: end their stay, and let them in as the newcomer `new`."""
+        peer = self.peers[participant]
+        effects = self._end(peer, "connection_lost", CloseCode.REPLACED)
+        return effects + self._enter(replace(peer.who, participant_id=new), media, token)
+
+    def _enter(self, who: Entrant, media: MediaState, token: str) -> list[Effect]:
         self._entries += 1
         peer = Peer(who=who, order=self._entries, media=_allowed(who, media))
         peer.move(Hello)
-        effects += [Entered(who.participant_id, who.membership_id), self._welcome(peer, token, resumed=False)]
+        effects: list[Effect] = [Entered(who.participant_id, who.membership_id), self._welcome(peer, token)]
         older = list(self.peers.values())
         self.peers[who.participant_id] = peer
         if older:
             # Everybody who is here already is polite towards the newcomer, so one encoding fits all of them.
             effects += self._tell(older, ParticipantJoined(participant=peer.seen_by(older[0])))
         return effects
-
-    def resume(self, participant: UUID, media: MediaState, last_seq: int, token: str) -> list[Effect]:
-        """Go on with a stay on a new socket. Raises `Refused` when the stay is over."""
-        peer = self.peers.get(participant)
-        if peer is None:
-            raise Refused(ErrorCode.RESUME_REFUSED, CloseCode.RESUME_REFUSED, "That stay is over.")
-        was_away = peer.state is State.RECONNECTING
-        peer.move(Resumed)
-        peer.deadline = None
-        missed = peer.missed(last_seq)
-        effects: list[Effect] = [self._welcome(peer, token, resumed=missed is not None, last_seq=last_seq)]
-        effects += [Send(participant, kept) for kept in missed or ()]
-        if was_away:
-            effects += self._connection(peer, "online")
-        return effects + self._media(peer, media)
 
     # What participants send
 
@@ -197,20 +208,19 @@ class Room:
 
     # Inner workings
 
-    def _welcome(self, peer: Peer, token: str, *, resumed: bool, last_seq: int = 0) -> Send:
-        seq = last_seq if resumed else peer.seq
+    def _welcome(self, peer: Peer, token: str, resumed_from: int | None = None) -> Send:
         others = tuple(o.seen_by(peer) for o in self.peers.values() if o is not peer)
         welcome = Welcome(
             call_id=self.call_id,
             participant_id=peer.who.participant_id,
             resume_token=token,
-            resumed=resumed,
+            resumed=resumed_from is not None,
             topology=self.topology,
             heartbeat_seconds=self.heartbeat,
             grace_seconds=self.grace,
             participants=others,
         )
-        return Send(peer.who.participant_id, frame(seq, body(welcome)))
+        return Send(peer.who.participant_id, frame(resumed_from or 0, body(welcome)))
 
     def _negotiate(self, peer: Peer, signal: Signal) -> list[Effect]:
         me = peer.who.participant_id

@@ -32,6 +32,8 @@ class CallClient:
         self.closed_with: int | None = None
         self.last_seq = 0
         self.failure: BaseException | None = None
+        # Nothing of what is sent arrives any more, though nobody has noticed yet.
+        self.losing = False
         self._ticket = ticket
         self._socket: ClientConnection | None = None
         self._outgoing: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -49,6 +51,7 @@ class CallClient:
         assert self._socket is not None
         self._socket.transport.abort()
         await self._stop_tasks()
+        self.losing = False
 
     async def resume(self) -> None:
         """Takes the stay up again on a new socket."""
@@ -75,16 +78,12 @@ class CallClient:
         self.welcome = welcome
         self.last_seq = welcome["seq"]
         present = {p["id"]: p for p in welcome["participants"]}
-        for gone in self.peers.keys() - present.keys():
+        kept = present.keys() if welcome["resumed"] else set()  # of an earlier stay nothing goes on
+        for gone in self.peers.keys() - kept:
             await self._forget(gone)
-        known = set(self.roster)
         self.roster = present
         for participant in present.values():
-            peer = self._peer(participant, offering=not welcome["resumed"])
-            if welcome["resumed"]:
-                peer.repeat_offer()
-            elif participant["id"] in known:
-                peer.begin_next_generation()
+            self._peer(participant, offering=not welcome["resumed"]).socket_is_back()
 
     def _peer(self, participant: dict[str, Any], offering: bool) -> Peer:
         if participant["id"] not in self.peers:
@@ -112,7 +111,9 @@ class CallClient:
     async def _write(self, socket: ClientConnection) -> None:
         with contextlib.suppress(websockets.ConnectionClosed):
             while True:
-                await socket.send(json.dumps(await self._outgoing.get()))
+                message = await self._outgoing.get()
+                if not self.losing:
+                    await socket.send(json.dumps(message))
 
     async def _beat(self) -> None:
         while True:
@@ -150,6 +151,8 @@ class CallClient:
                 self.roster[message["participant_id"]].update(media)
             case "participant_connection" if message["participant_id"] in self.roster:
                 self.roster[message["participant_id"]]["state"] = message["state"]
+                if message["state"] == "online":
+                    self.peers[message["participant_id"]].socket_is_back()
             case "offer" | "answer" | "candidate" if message["from"] in self.peers:
                 await self.peers[message["from"]].receive(message)
             case "error":

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 from unittest import mock
 
@@ -38,9 +38,14 @@ def on_loopback(candidate: str) -> bool:
     return len(fields) > 4 and fields[4] == "127.0.0.1"
 
 
-def without_candidates(sdp: str) -> str:
-    """A description that names no addresses: all candidates go by trickling, where they can be chosen."""
-    return re.sub(r"^a=(candidate:.*|end-of-candidates)\r?\n", "", sdp, flags=re.MULTILINE)
+def loopback_only(sdp: str) -> str:
+    """A description that names no other address than 127.0.0.1."""
+    named = re.compile(r"^a=(candidate:.*)\r?\n", re.MULTILINE)
+    return named.sub(lambda line: line[0] if on_loopback(line[1]) else "", sdp)
+
+
+# After a socket was lost and is back, the answer to an offer has this long to arrive.
+ANSWER_SECONDS = 1.0
 
 
 class Peer:
@@ -61,7 +66,7 @@ class Peer:
         self._offering = offering
         self._making_offer = False
         self._ignoring = False
-        self._offers: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._begin()
 
     def _begin(self) -> None:
@@ -83,9 +88,7 @@ class Peer:
     def _want_offer(self, pc: webrtc.RTCPeerConnection) -> None:
         """A newcomer offers at once; who was there first, only after the newcomer's first offer."""
         if pc is self.pc and self._offering:
-            offer = asyncio.create_task(self._offer(pc))
-            self._offers.add(offer)
-            offer.add_done_callback(self._offers.discard)
+            self._in_background(self._offer(pc))
 
     async def _offer(self, pc: webrtc.RTCPeerConnection) -> None:
         self._making_offer = True
@@ -105,11 +108,20 @@ class Peer:
         self._offering = True
         self._begin()
 
-    def repeat_offer(self) -> None:
-        """Sends an offer again that waits for its answer: nobody knows whether a lost socket delivered it."""
+    def socket_is_back(self) -> None:
+        """Sends an offer again that stays without an answer: it or its answer was lost with a socket."""
+        self._in_background(self._repeat_offer())
+
+    async def _repeat_offer(self) -> None:
+        await asyncio.sleep(ANSWER_SECONDS)
         description = self.pc.pending_local_description
         if description is not None and description.type == "offer":
             self._describe("offer", description.sdp)
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def receive(self, message: dict[str, Any]) -> None:
         """Takes an offer, an answer or a candidate in. Called for one message after the other."""
@@ -136,7 +148,7 @@ class Peer:
         if kind == "answer" and pc.signaling_state != "have-local-offer":
             return  # a second one, to an offer that was repeated
         established = pc.current_local_description is not None
-        theirs = {"type": kind, "sdp": without_candidates(sdp)}
+        theirs = {"type": kind, "sdp": loopback_only(sdp)}
         await pc.set_remote_description(webrtc.RTCSessionDescriptionInit.from_json(theirs))
         if kind == "offer":
             self._offering = True
@@ -164,18 +176,16 @@ class Peer:
             if not self._ignoring:
                 self._theirs_waiting.append(candidate)
             return
-        try:
+        # It may belong to a description that was ignored, or lost and not yet repeated.
+        with contextlib.suppress(webrtc.PythonWebRTCException):
             if candidate is None:
                 await self.pc.add_ice_candidate(None)
             else:
                 await self.pc.add_ice_candidate(webrtc.RTCIceCandidateInit.from_json(candidate))
-        except webrtc.PythonWebRTCException:
-            if not self._ignoring:
-                raise
 
     def _describe(self, kind: str, sdp: str) -> None:
         self.sent.append(kind)
-        self._send_about({"type": kind, "sdp": without_candidates(sdp)})
+        self._send_about({"type": kind, "sdp": loopback_only(sdp)})
         self._described = True
         waiting, self._mine_waiting = self._mine_waiting, []
         for message in waiting:
@@ -217,5 +227,7 @@ class Peer:
         }
 
     async def close(self) -> None:
+        for task in self._background:
+            task.cancel()
         await self.meter.stop()
         self.pc.close()

@@ -146,6 +146,58 @@ async def test_a_call_outlives_a_lost_socket(people: People, meeting_id: str) ->
         assert priya.errors + amara.errors == []
 
 
+async def test_a_lost_offer_is_said_again(people: People, meeting_id: str) -> None:
+    async with call(people, meeting_id) as (priya, amara):
+        await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
+        amara.losing = True
+        amara.other().pc.restart_ice()
+        await amara.until(lambda me: me.other().sent.count("offer") == 2, "the offer that is lost")
+        await amara.lose_socket()
+        await amara.resume()
+        await priya.until(lambda me: me.other().sent.count("answer") == 2, "Priya hears of it after all")
+        await amara.until(lambda me: me.other().pc.signaling_state == "stable", "Amara is answered")
+        assert (amara.other().sent.count("offer"), amara.welcome["resumed"]) == (3, True)
+        priya.other().pc.restart_ice()  # which the impolite Amara would ignore if she still waited
+        await amara.until(lambda me: "answer" in me.other().sent, "Amara listens to offers")
+        await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
+        assert priya.errors + amara.errors == []
+
+
+async def test_an_offer_whose_answer_was_lost_is_said_again(people: People, meeting_id: str) -> None:
+    async with call(people, meeting_id) as (priya, amara):
+        await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
+        priya.losing = True
+        amara.other().pc.restart_ice()
+        await priya.until(lambda me: me.other().sent.count("answer") == 2, "the answer that is lost")
+        await priya.lose_socket()
+        await priya.resume()
+        await priya.until(lambda me: me.other().sent.count("answer") == 3, "it is answered again")
+        await amara.until(lambda me: me.other().pc.signaling_state == "stable", "Amara is answered")
+        await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
+        assert priya.errors + amara.errors == []
+
+
+async def test_whoever_cannot_resume_is_a_newcomer(people: People, meeting_id: str) -> None:
+    async with call(people, meeting_id) as (priya, amara):
+        await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
+        (first_stay,) = priya.roster
+        for client in (priya, amara):
+            client.other().begin_next_generation()
+        await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
+        await amara.lose_socket()
+        amara.last_seq = 10**6  # no more to be replayed than what the server has forgotten
+        await amara.resume()
+        assert (amara.welcome["resumed"], amara.welcome["seq"]) == (False, 0)
+        assert amara.welcome["participant_id"] != first_stay
+        await priya.until(lambda me: list(me.roster) == [amara.welcome["participant_id"]], "Amara is new")
+        left = {"type": "participant_left", "participant_id": first_stay, "reason": "connection_lost"}
+        assert any(left.items() <= message.items() for message in priya.log)
+        await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
+        assert (priya.other().generation, priya.other().sent) == (1, ["answer"])
+        assert (amara.other().generation, amara.other().sent) == (1, ["offer"])
+        assert priya.errors + amara.errors == []
+
+
 async def test_a_cancelled_meeting_ends_its_call(people: People, meeting_id: str) -> None:
     async with call(people, meeting_id) as (priya, amara):
         await see_and_hear(priya, frames=1)

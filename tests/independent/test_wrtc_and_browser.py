@@ -111,6 +111,46 @@ async def test_the_browser_is_there_first(
         await priya.close()
 
 
+LOSE_THE_FIRST_OFFER = """
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (text) {
+    if (!String(text).includes('"type":"offer"')) return send.call(this, text);
+    WebSocket.prototype.send = send;
+    this.close(4000, "the network is gone");
+  };
+"""
+
+
+async def test_the_browsers_first_offer_is_lost(
+    page: Page, services: Services, people: People, meeting_id: str
+) -> None:
+    priya = CallClient(await people.priya.ticket(meeting_id))
+    try:
+        await priya.enter()
+        await page.add_init_script(LOSE_THE_FIRST_OFFER)
+        await join(page, services, meeting_id)
+        await priya.until(lambda me: me.peers, "the browser is here")
+        await see_each_other(page, priya)
+        states = [m["state"] for m in priya.log if m["type"] == "participant_connection"]
+        assert (states, priya.other().sent) == (["reconnecting", "online"], ["answer"])
+    finally:
+        await priya.close()
+
+
+async def test_a_call_that_is_over_is_not_offered_again(
+    page: Page, services: Services, people: People, meeting_id: str
+) -> None:
+    await join(page, services, meeting_id)
+    await page.get_by_role("toolbar", name="Call").get_by_role("button", name="Leave").click()
+    await page.get_by_role("button", name="Join again").click()
+    await page.get_by_role("button", name="Join").click()
+    await expect(page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=15_000)
+    await people.priya.cancel(meeting_id)
+    await expect(page.get_by_text("The call is over.")).to_be_visible(timeout=10_000)
+    await expect(page.get_by_role("link", name="Back to the pairing")).to_be_visible()
+    await expect(page.get_by_role("button", name="Join again")).to_have_count(0)
+
+
 async def test_the_browser_comes_second(
     page: Page, services: Services, people: People, meeting_id: str
 ) -> None:

@@ -110,6 +110,41 @@ async def test_a_resume_replays_what_was_missed(world: World, call_id: UUID) -> 
     assert world.app.left() == []
 
 
+async def test_who_missed_too_much_to_resume_is_a_newcomer(world: World, call_id: UUID) -> None:
+    first, second = await world.pair(call_id)
+    first.vanish()
+    await second.next("participant_connection")
+    first.last_seq = 999  # as little to be replayed as what has been forgotten
+    again = await (await world.open(call_id)).resume_of(first)
+    assert (again.welcome["resumed"], again.welcome["seq"]) == (False, 0)
+    assert again.id != first.id
+    assert [(p["id"], p["polite"]) for p in again.welcome["participants"]] == [(second.id, False)]
+    assert (await second.next("participant_left"))["reason"] == "connection_lost"
+    assert (await second.next("participant_joined"))["participant"]["id"] == again.id
+    await again.offer(second.id)
+    assert (await second.next("offer"))["from"] == again.id
+    await world.app.wait_for(lambda: len(world.app.joined()) == 3 and world.app.left())
+    assert [(str(left.participant_id), left.reason) for left in world.app.left()] == [
+        (first.id, "connection_lost")
+    ]
+    # The old token went with the old stay; the new one resumes.
+    late = await world.open(call_id)
+    resume = {"token": first.welcome["resume_token"], "last_seq": 0}
+    await late.send("hello", version=1, resume=resume, media={"audio": True, "video": True})
+    assert await late.closed() == 4410
+    again.vanish()
+    assert (await (await world.open(call_id)).resume_of(again)).welcome["resumed"] is True
+
+
+async def test_an_offer_that_is_said_again_is_passed_on_again(world: World, call_id: UUID) -> None:
+    first, second = await world.pair(call_id)
+    for _ in range(2):
+        await second.offer(first.id)
+        await first.next("offer")
+        await first.send("answer", to=second.id, pc="direct", generation=1, sdp=SDP)
+        await second.next("answer")
+
+
 async def test_a_resume_token_is_spent_once_its_welcome_has_arrived(world: World, call_id: UUID) -> None:
     first = await world.join(call_id)
     first.vanish()

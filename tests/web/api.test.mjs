@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { beforeEach, test } from "node:test";
 import { installBrowser } from "./browser.mjs";
 
 const browser = installBrowser();
-const { Api, address } = await import("../../web/client/api.js");
+const { Api, KEYED, address } = await import("../../web/client/api.js");
 const { Problem, Unreachable } = await import("../../web/client/problem.js");
 
 const SESSION = { access_token: "one", expires_in: 600, account: { id: "a" } };
@@ -77,4 +78,34 @@ test("a tab that waited takes over the token of the other", async () => {
 test("nobody signed in asks nothing", async () => {
   assert.equal(await new Api().tokens.current(), null);
   assert.equal(browser.requests.length, 0);
+});
+
+test("what is sent again under a key is exactly what the service says creates", () => {
+  const lines = readFileSync(new URL("../../openapi.yaml", import.meta.url), "utf8").split("\n");
+  const found = new Set();
+  let path = "";
+  for (const line of lines) {
+    if (/^ {2}\/\S+:$/.test(line)) path = line.trim().slice(0, -1);
+    if (line.includes("name: Idempotency-Key") && path !== "/v1/sessions/refresh") found.add(path);
+  }
+  assert.deepEqual([...KEYED].sort(), [...found].sort());
+});
+
+test("a verb that may have arrived is not sent again: its second answer would tell of a failure", async () => {
+  browser.answers.push(new TypeError("network"), json({}));
+  await assert.rejects(new Api().post("/v1/pairings/{pairing_id}/accept", { path: { pairing_id: "p" } }), Unreachable);
+  assert.equal(browser.requests.length, 1);
+});
+
+test("a renewal whose answer was lost is repeated under its name, the next one under another", async () => {
+  localStorage.setItem("mentorspan.signed-in", "1");
+  const api = new Api();
+  browser.answers.push(new TypeError("network"));
+  await assert.rejects(api.tokens.current(), Unreachable);
+  browser.answers.push(json({ ...SESSION, expires_in: 0 }), json(SESSION));
+  await api.tokens.current();
+  await api.tokens.current();
+  const names = browser.requests.map(({ options }) => options.headers["Idempotency-Key"]);
+  assert.equal(names[0], names[1]);
+  assert.notEqual(names[1], names[2]);
 });

@@ -87,3 +87,61 @@ class Socket {
     this.readyState = 3;
   }
 }
+
+/** As much of a peer connection as signalling can see of it. */
+export class FakePeerConnection {
+  /** @type {FakePeerConnection[]} */
+  static all = [];
+  signalingState = "stable";
+  connectionState = "new";
+  localDescription = null;
+  remoteDescription = null;
+  restarts = 0;
+  paths = 0;
+  #gathered = "";
+  #needed = false;
+
+  constructor() {
+    FakePeerConnection.all.push(this);
+  }
+
+  addTransceiver() {
+    if (this.#needed) return;
+    this.#needed = true;
+    queueMicrotask(() => this.signalingState === "stable" && this.onnegotiationneeded?.());
+  }
+
+  found(path) {
+    this.#gathered += ` ${path}`;
+    this.localDescription = { ...this.localDescription, sdp: this.localDescription.sdp + this.#gathered };
+  }
+
+  async setLocalDescription() {
+    const type = this.signalingState === "have-remote-offer" ? "answer" : "offer";
+    this.localDescription = { type, sdp: `${type} of mine` };
+    this.signalingState = type === "offer" ? "have-local-offer" : "stable";
+  }
+
+  async setRemoteDescription(description) {
+    if (description.type === "answer" && this.signalingState !== "have-local-offer") throw new Error("InvalidStateError");
+    this.remoteDescription = description;
+    this.signalingState = description.type === "offer" ? "have-remote-offer" : "stable";
+  }
+
+  async addIceCandidate() {
+    this.paths += 1;
+  }
+
+  restartIce() {
+    this.restarts += 1;
+  }
+
+  close() {
+    this.signalingState = "closed";
+  }
+}
+
+/** Give the client these peer connections. */
+export function installPeerConnections() {
+  Object.assign(globalThis, { RTCPeerConnection: FakePeerConnection, MediaStream: class {} });
+}

@@ -23,6 +23,12 @@ test("loss and distance become one word", () => {
   assert.equal(qualityOf(base), "unknown");
 });
 
+test("counters that begin anew are not taken for loss or silence", () => {
+  const at = (packetsReceived, packetsLost) => ({ ...totalsOf([]), packetsReceived, packetsLost });
+  assert.equal(qualityOf(at(100, 0), at(5000, 90)), "good");
+  assert.equal(qualityOf(at(80, 20), at(5000, 0)), "poor");
+});
+
 test("every way in which a device fails has words that say what to do", () => {
   for (const name of ["NotAllowedError", "NotFoundError", "NotReadableError", "OverconstrainedError", "Odd"]) {
     assert.match(trouble(new DOMException("", name), "video").words, /camera.*(try again|choose|carry on)/i);

@@ -35,15 +35,27 @@ export function address(template, path = {}, query = {}) {
   return text ? `${filled}?${text}` : filled;
 }
 
+/** Creating something: sent again with the same key it still happens once. A test compares this with openapi.yaml. */
+export const KEYED = new Set([
+  "/v1/organisations",
+  "/v1/organisations/{organisation_id}/invitations",
+  "/v1/organisations/{organisation_id}/partnerships",
+  "/v1/pairings",
+  "/v1/organisations/{organisation_id}/circles",
+  "/v1/pairings/{pairing_id}/goals",
+  "/v1/pairings/{pairing_id}/meetings",
+  "/v1/reports",
+]);
+
 export class Api {
   /** @param {{base?: string}} [options] `base` is where the service lives, when not where this page came from */
   constructor({ base = "" } = {}) {
     this.base = base;
-    this.tokens = new TokenKeeper(() =>
+    this.tokens = new TokenKeeper((attempt) =>
       // keepalive: a rotated cookie must arrive even if the page is left in the middle of it.
       fetch(`${base}/v1/sessions/refresh`, {
         method: "POST",
-        headers: { "Content-Type": "application/json" },
+        headers: { "Content-Type": "application/json", "Idempotency-Key": attempt },
         body: "{}",
         keepalive: true,
       }),
@@ -152,7 +164,8 @@ export class Api {
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (method === "POST") headers["Idempotency-Key"] = key ?? crypto.randomUUID();
     const request = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
-    const response = await this.#authorised(url, request);
+    const repeatable = method === "GET" || (method === "POST" && KEYED.has(template));
+    const response = await this.#authorised(url, request, repeatable);
     if (!response.ok) throw await Problem.from(response);
     return response.status === 204 ? undefined : response.json();
   }
@@ -160,30 +173,32 @@ export class Api {
   /**
    * @param {string} url
    * @param {RequestInit & {headers: Record<string, string>}} request
+   * @param {boolean} repeatable
    */
-  async #authorised(url, request) {
+  async #authorised(url, request, repeatable) {
     const token = await this.tokens.current();
     if (token) request.headers.Authorization = `Bearer ${token}`;
-    const response = await this.#reach(url, request);
+    const response = await this.#reach(url, request, repeatable);
     if (response.status !== 401 || !token) return response;
     const renewed = await this.tokens.current({ rejected: token });
     if (!renewed || renewed === token) return response;
     request.headers.Authorization = `Bearer ${renewed}`;
-    return this.#reach(url, request);
+    return this.#reach(url, request, repeatable);
   }
 
   /**
-   * Send, and send again when nothing came back: reading is harmless, and a keyed POST happens only once.
+   * Send; and when nothing came back, send again what does no harm: reading, and creating under a key.
    * @param {string} url
    * @param {RequestInit} request
+   * @param {boolean} repeatable
    */
-  async #reach(url, request) {
+  async #reach(url, request, repeatable) {
     for (let tried = 0; ; tried += 1) {
       try {
         return await fetch(url, request);
       } catch (error) {
         if (request.signal?.aborted) throw error;
-        if (tried >= RETRY_AFTER_MS.length) throw new Unreachable(error);
+        if (!repeatable || tried >= RETRY_AFTER_MS.length) throw new Unreachable(error);
         await pause(RETRY_AFTER_MS[tried]);
       }
     }

@@ -1,6 +1,6 @@
 import { CallSocket } from "./socket.js";
-import { Link } from "./link.js";
-import { qualityOf, totalsOf } from "./quality.js";
+import { configurationOf, Link } from "./link.js";
+import { Meter, totalsOf } from "./quality.js";
 
 /**
  * A call: who is in it, their sound and picture, and how it is going. Needs no page and no framework.
@@ -15,7 +15,6 @@ import { qualityOf, totalsOf } from "./quality.js";
 
 /** @import { Grant, Heard, Media, Participant } from "./protocol.js" */
 /** @typedef {"connecting" | "connected" | "reconnecting" | "ended"} CallState */
-/** @typedef {"good" | "fair" | "poor" | "unknown"} Quality */
 /** @typedef {{type: string, from: string | null, pc: string, generation: number}} Signalled */
 
 /** Stands for the server where a connection is not with a participant. */
@@ -33,7 +32,7 @@ export class Call extends EventTarget {
   participantId = null;
   /** Everybody else who is here. @type {Map<string, Participant>} */
   participants = new Map();
-  /** @type {Quality} */
+  /** @type {import("./quality.js").Quality} */
   quality = "unknown";
   /** @type {string | null} */
   endedBecause = null;
@@ -49,9 +48,8 @@ export class Call extends EventTarget {
   /** @type {Grant | null} */
   #grant = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */
-  #meter;
-  /** @type {Map<string, import("./quality.js").Totals>} */
-  #totals = new Map();
+  #measuring;
+  #meter = new Meter();
 
   /**
    * @param {object} given
@@ -80,7 +78,7 @@ export class Call extends EventTarget {
 
   /** Enter. Fails with the `Problem` of the ticket when there is none to be had. */
   async join() {
-    this.#meter = setInterval(() => void this.#measure(), QUALITY_EVERY_MS);
+    this.#measuring = setInterval(() => void this.#measure(), QUALITY_EVERY_MS);
     try {
       await this.socket.open();
     } catch (error) {
@@ -144,13 +142,7 @@ export class Call extends EventTarget {
     if (!this.#grant || renew) {
       this.#grant = await this.ticket();
       this.id = this.#grant.call_id;
-      this.#configuration = {
-        // Browsers would read a null user name as the word "null".
-        iceServers: this.#grant.ice_servers.map(({ urls, username, credential }) =>
-          username && credential ? { urls, username, credential } : { urls }),
-        iceTransportPolicy: this.#grant.ice_policy,
-        bundlePolicy: "max-bundle",
-      };
+      this.#configuration = configurationOf(this.#grant);
     }
     return this.#grant;
   }
@@ -167,7 +159,7 @@ export class Call extends EventTarget {
       case "participant_joined": return this.#arrived(message.participant);
       case "participant_left": return this.#departed(message.participant_id, message.reason);
       case "participant_media": return this.#update(message.participant_id, { audio: message.audio, video: message.video }, "media");
-      case "participant_connection": return this.#update(message.participant_id, { state: message.state });
+      case "participant_connection": return this.#reached(message.participant_id, message.state);
       case "offer":
       case "answer": return void this.#linkFor(message)?.described(message);
       case "candidate": return void this.#linkFor(message)?.found(message.candidate);
@@ -177,24 +169,29 @@ export class Call extends EventTarget {
 
   /** @param {import("./protocol.js").Welcome} welcome */
   #welcomed(welcome) {
-    const sameStay = welcome.participant_id === this.participantId;
     this.participantId = welcome.participant_id;
     this.joinedAt ??= new Date();
     const present = new Set(welcome.participants.map(({ id }) => id));
     for (const id of [...this.participants.keys()]) {
       if (!present.has(id)) this.#departed(id, "connection_lost");
-      else if (!sameStay) this.#unlink(id);
     }
-    const direct = welcome.topology === "direct";
     for (const participant of welcome.participants) {
       this.participants.set(participant.id, participant);
-      const links = this.#linksWith(participant.id);
-      if (links.length === 0 && direct) this.#link(participant.id, "direct");
-      // What was lost between us cannot be known any more: begin the next generation.
-      else if (!welcome.resumed) this.#beginAnew(participant.id);
-      else for (const link of links) link.repeat();
+      if (welcome.resumed) for (const link of this.#linksWith(participant.id)) link.returned({ mine: true });
+      // In a new stay nothing of an earlier one goes on.
+      else if (welcome.topology === "direct") this.#link(participant.id, "direct");
     }
     this.#changed();
+  }
+
+  /**
+   * Somebody's socket was lost or is back.
+   * @param {string} id
+   * @param {Participant["state"]} state
+   */
+  #reached(id, state) {
+    this.#update(id, { state });
+    if (state === "online") for (const link of this.#linksWith(id)) link.returned({ mine: false });
   }
 
   /** @param {Participant} participant */
@@ -294,7 +291,6 @@ export class Call extends EventTarget {
       if (!key.endsWith(` ${id}`) || (pc && !key.startsWith(`${pc} `))) continue;
       link.close();
       this.#links.delete(key);
-      this.#totals.delete(key);
     }
   }
 
@@ -309,7 +305,7 @@ export class Call extends EventTarget {
     if (this.state === "ended") return;
     this.state = "ended";
     this.endedBecause = reason;
-    clearInterval(this.#meter);
+    clearInterval(this.#measuring);
     for (const id of [...this.participants.keys()]) this.#unlink(id);
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
@@ -328,15 +324,12 @@ export class Call extends EventTarget {
   }
 
   async #measure() {
-    for (const [key, link] of this.#links) {
-      if (link.state !== "connected") continue;
-      const totals = totalsOf([...(await link.pc.getStats()).values()]);
-      const quality = qualityOf(totals, this.#totals.get(key));
-      this.#totals.set(key, totals);
-      if (quality !== this.quality) {
-        this.quality = quality;
-        this.#changed();
-      }
+    for (const { state, pc } of this.#links.values()) {
+      if (state !== "connected") continue;
+      const quality = await this.#meter.read(pc);
+      if (quality === this.quality) continue;
+      this.quality = quality;
+      this.#changed();
     }
   }
 

@@ -11,6 +11,8 @@
 const HEAL_MS = 3_000;
 /** The polite side lets the other one restart first, so that the two restarts do not meet. */
 const POLITE_WAIT_MS = 1_500;
+/** After a socket was lost and is back, the answer to an offer has this long to arrive before it is said again. */
+const ANSWER_MS = 1_000;
 /** After so many restarts in a row without success only a new connection helps. */
 const RESTART_LIMIT = 3;
 
@@ -23,6 +25,9 @@ export class Link extends EventTarget {
   #restarts = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #restartTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #repeatTimer;
+  #mineReturned = false;
   /** Signals are worked off one after the other, as they came. @type {Promise<void>} */
   #queue = Promise.resolve();
 
@@ -100,12 +105,22 @@ export class Link extends EventTarget {
     this.signal({ type: description.type, generation: this.generation, sdp: description.sdp });
   }
 
-  /** Say again what may have been lost with the socket. */
-  repeat() {
-    if (this.state === "connected") return;
-    const pending = this.pc.signalingState === "have-local-offer" || this.pc.localDescription?.type === "answer";
-    if (pending) this.#tell();
-    else this.restart();
+  /**
+   * A socket between the two was lost and is back: `mine`, or that of the other side.
+   * @param {{mine: boolean}} whose
+   */
+  returned({ mine }) {
+    this.#mineReturned ||= mine;
+    clearTimeout(this.#repeatTimer);
+    this.#repeatTimer = setTimeout(() => this.#repeat(), ANSWER_MS);
+  }
+
+  /** Offer again what is still not answered, as the offer or the answer was lost; look for paths that were. */
+  #repeat() {
+    const mine = this.#mineReturned;
+    this.#mineReturned = false;
+    if (this.pc.signalingState === "have-local-offer") this.#tell();
+    else if (mine && this.state !== "connected") this.restart();
   }
 
   /**
@@ -124,7 +139,10 @@ export class Link extends EventTarget {
     return this.#inTurn(() => this.#found(candidate));
   }
 
-  /** @param {Description} description */
+  /**
+   * A repeated offer is answered again; a second answer to the same offer finds nothing that waits for it.
+   * @param {Description} description
+   */
   async #described({ type, sdp }) {
     const ready = !this.#makingOffer && (this.pc.signalingState === "stable" || this.#settingAnswer);
     const collision = type === "offer" && !ready;
@@ -144,6 +162,7 @@ export class Link extends EventTarget {
 
   /** @param {CandidateLine | null} candidate */
   async #found(candidate) {
+    // Signals come in order, so this one belongs to a first offer that was ignored.
     if (!this.pc.remoteDescription) return;
     try {
       await this.pc.addIceCandidate(candidate ?? undefined);
@@ -187,10 +206,26 @@ export class Link extends EventTarget {
 
   close() {
     clearTimeout(this.#restartTimer);
+    clearTimeout(this.#repeatTimer);
     this.pc.onconnectionstatechange = null;
     this.pc.onnegotiationneeded = null;
     this.pc.close();
   }
+}
+
+/**
+ * How connections are to be made, as the ticket says.
+ * @param {import("./protocol.js").Grant} grant
+ * @returns {RTCConfiguration}
+ */
+export function configurationOf({ ice_servers, ice_policy }) {
+  return {
+    // Browsers would read a null user name as the word "null".
+    iceServers: ice_servers.map(({ urls, username, credential }) =>
+      username && credential ? { urls, username, credential } : { urls }),
+    iceTransportPolicy: ice_policy,
+    bundlePolicy: "max-bundle",
+  };
 }
 
 /**
@@ -199,6 +234,5 @@ export class Link extends EventTarget {
  */
 function line(candidate) {
   if (!candidate || candidate.candidate === "") return null;
-  const { candidate: text, sdpMid, sdpMLineIndex, usernameFragment } = candidate;
-  return { candidate: text, sdpMid, sdpMLineIndex, usernameFragment };
+  return /** @type {CandidateLine} */ (candidate.toJSON());
 }

@@ -11,6 +11,8 @@
  * @property {boolean} relayed whether the path goes through a TURN server
  */
 
+/** @typedef {"good" | "fair" | "poor" | "unknown"} Quality */
+
 /**
  * @param {any[]} reports
  * @returns {Totals}
@@ -34,18 +36,34 @@ export function totalsOf(reports) {
 
 /**
  * The call in one word, over the time since the last look: speech suffers above 2 % loss or 250 ms, and is
- * hard to follow above 8 % or 500 ms.
+ * hard to follow above 8 % or 500 ms. Counters that are lower than before have begun anew, as browsers let
+ * them after an offer was taken back.
  * @param {Totals} now
  * @param {Totals} [before]
- * @returns {"good" | "fair" | "poor" | "unknown"}
+ * @returns {Quality}
  */
 export function qualityOf(now, before) {
   if (!before) return "unknown";
-  const received = now.packetsReceived - before.packetsReceived;
-  const lost = Math.max(0, now.packetsLost - before.packetsLost);
+  const anew = now.packetsReceived < before.packetsReceived;
+  const received = now.packetsReceived - (anew ? 0 : before.packetsReceived);
+  const lost = Math.max(0, now.packetsLost - (anew ? 0 : before.packetsLost));
   if (received + lost <= 0) return "unknown";
   const loss = lost / (received + lost);
   const trip = now.roundTrip ?? 0;
   if (loss > 0.08 || trip > 0.5) return "poor";
   return loss > 0.02 || trip > 0.25 ? "fair" : "good";
+}
+
+/** Remembers the last look at each peer connection. */
+export class Meter {
+  /** @type {WeakMap<RTCPeerConnection, Totals>} */
+  #before = new WeakMap();
+
+  /** @param {RTCPeerConnection} pc */
+  async read(pc) {
+    const now = totalsOf([...(await pc.getStats()).values()]);
+    const quality = qualityOf(now, this.#before.get(pc));
+    this.#before.set(pc, now);
+    return quality;
+  }
 }

@@ -45,6 +45,8 @@ export class CallSocket {
   #resumeToken = null;
   #lastSeq = 0;
   #tried = 0;
+  /** Counts attempts to connect: one that was overtaken while it waited gives way. */
+  #attempt = 0;
   #awaySince = 0;
   #done = false;
   #welcome = false;
@@ -100,20 +102,24 @@ export class CallSocket {
   /** @param {boolean} renew */
   async #connect(renew) {
     if (this.#done) return;
+    const attempt = ++this.#attempt;
     let grant;
     try {
       grant = await this.given.grant(renew);
     } catch (error) {
       return this.#noGrant(error);
     }
-    if (this.#done) return;
+    if (this.#done || attempt !== this.#attempt) return;
+    const overtaken = this.#socket;
     const socket = new WebSocket(grant.socket_url);
     this.#socket = socket;
+    // Two sockets saying hello with one token would put this very person out of the call.
+    overtaken?.close();
     this.#welcome = false;
     this.#endedBecause = null;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#giveUpSocket(), WELCOME_MS);
-    socket.onopen = () => socket.send(JSON.stringify(this.#hello(grant.ticket)));
+    socket.onopen = () => socket === this.#socket && socket.send(JSON.stringify(this.#hello(grant.ticket)));
     socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(JSON.parse(data));
     socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
   }

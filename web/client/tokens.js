@@ -5,32 +5,24 @@ import { Problem, Unreachable } from "./problem.js";
  *
  * The refresh token lives in an HttpOnly cookie and rotates with every use; using an old one ends the whole
  * sign-in. Two tabs must therefore never renew at once: they take turns under one Web Lock, and a tab that
- * waited takes over the token that the other one announced.
+ * waited takes over the token that the other one announced. Each try has a name, kept until its answer arrived:
+ * a try whose answer was lost is repeated under its name, and gets the same answer.
  */
 
 const LOCK = "mentorspan-refresh";
 const CHANNEL = "mentorspan-session";
 const STAMP = "mentorspan.refreshed-at";
-/** Stands while a renewal is under way; one that is left standing belonged to a page that was closed in the middle. */
-const UNDER_WAY = "mentorspan.refreshing-since";
+/** The name of a try whose answer has not arrived (yet). */
+const ATTEMPT = "mentorspan.refreshing";
 /** Says only that a cookie may be there; without it a first visit asks nothing. */
 const HINT = "mentorspan.signed-in";
 /** A token this close to its end is renewed before it is used. */
 const MARGIN_MS = 30_000;
 /** How long an announced token may take to arrive from the tab that fetched it. */
 const ANNOUNCEMENT_MS = 500;
-/** How long the answer to a page that was closed meanwhile may take to bring the new cookie. */
-const SETTLE_MS = 2_000;
 
 /** @typedef {{access_token: string, expires_in: number, account: {id: string}}} Session */
 /** @typedef {{token: string, expiresAt: number, accountId: string}} Held */
-
-/** A page that was reloaded in the middle of renewing left the old cookie in use: wait for the new one. */
-async function settled() {
-  const since = Number(localStorage.getItem(UNDER_WAY));
-  const left = since ? Math.min(SETTLE_MS, since + SETTLE_MS - Date.now()) : 0;
-  if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
-}
 
 export class TokenKeeper extends EventTarget {
   /** @type {Held | null} */
@@ -41,7 +33,7 @@ export class TokenKeeper extends EventTarget {
   #waiting = new Set();
   #channel = new BroadcastChannel(CHANNEL);
 
-  /** @param {() => Promise<Response>} requestRefresh asks the service for a new session with the cookie */
+  /** @param {(attempt: string) => Promise<Response>} requestRefresh asks for a new session with the cookie */
   constructor(requestRefresh) {
     super();
     this.requestRefresh = requestRefresh;
@@ -93,21 +85,20 @@ export class TokenKeeper extends EventTarget {
       const renewedMeanwhile = Number(localStorage.getItem(STAMP)) >= asked;
       if (renewedMeanwhile && this.#held?.token === old) await this.#announcement();
       if (this.#held && this.#held.token !== old) return this.#held.token;
-      await settled();
       return this.#fetchNew();
     });
   }
 
   async #fetchNew() {
+    const attempt = localStorage.getItem(ATTEMPT) ?? crypto.randomUUID();
+    localStorage.setItem(ATTEMPT, attempt);
     let response;
-    localStorage.setItem(UNDER_WAY, String(Date.now()));
     try {
-      response = await this.requestRefresh();
+      response = await this.requestRefresh(attempt);
     } catch (error) {
       throw new Unreachable(error);
-    } finally {
-      localStorage.removeItem(UNDER_WAY);
     }
+    if (response.ok || response.status === 401) localStorage.removeItem(ATTEMPT);
     if (response.status === 401) {
       this.forget();
       this.dispatchEvent(new Event("signed-out"));

@@ -20,6 +20,9 @@ const ENDED = /** @type {Record<string, string>} */ ({
   no_ticket: "You could not get back into the call.",
 });
 
+/** After these the room does not open again, or not to this window. */
+const FOR_GOOD = ["call_full", "call_ended", "removed"];
+
 /** @param {import("../client/protocol.js").Participant} participant */
 const named = ({ name }) => name;
 
@@ -63,7 +66,7 @@ function useCall(meetingId) {
 /** @param {{meeting: Meeting, why: string, onAgain: () => Promise<unknown>}} props */
 function Over({ meeting, why, onAgain }) {
   const { zone } = useSession();
-  const back = why !== "call_full" && isOpen(meeting, new Date());
+  const back = !FOR_GOOD.includes(why) && isOpen(meeting, new Date());
   return html`<div class="door call-over"><div>
     <${Title} name=${`Call with ${withWhom(meeting)} ended`}>${ENDED[why] ?? "The call ended."}<//>
     <p class="quiet">Meeting with ${withWhom(meeting)}: <${When} meeting=${meeting} zone=${zone} /></p>

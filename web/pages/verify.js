@@ -1,7 +1,9 @@
-import { html, useEffect, useState } from "../view/preact.js";
+import { Problem } from "../client/problem.js";
+import { html, useState } from "../view/preact.js";
 import { Field, Form } from "../view/form.js";
-import { Notice, Skeleton, Title, wordsOf } from "../view/parts.js";
-import { api, useSession } from "../view/session.js";
+import { Notice, Title, wordsOf } from "../view/parts.js";
+import { go } from "../view/router.js";
+import { api, signIn } from "../view/session.js";
 import { takeToken } from "../view/invited.js";
 
 /** @param {{words: string}} props */
@@ -19,23 +21,29 @@ function Failed({ words }) {
     ${sent && html`<${Notice} kind="done" icon="check">If an account waits for this address, a new link is on its way.<//>`}`;
 }
 
+/** @param {{token: string, onTrouble: (words: string) => void}} props */
+function Confirm({ token, onTrouble }) {
+  return html`<${Title}>Confirm your address<//>
+    <p>Sign in with the password that you chose. That shows that this account is yours, not only the mailbox.</p>
+    <${Form} label="Confirm and sign in" send="Confirm and sign in" sending="Confirming …" onSend=${async (/** @type {any} */ { email, password }) => {
+      try {
+        await api.post("/v1/accounts/verify", { body: { token, password } });
+      } catch (problem) {
+        if (problem instanceof Problem && problem.code === "link_not_usable") return onTrouble(wordsOf(problem));
+        throw problem;
+      }
+      await signIn(email, password);
+      go("/", { replace: true });
+    }}>
+      <${Field} name="email" label="E-mail" type="email" autocomplete="username" missing="Enter your e-mail address." />
+      <${Field} name="password" label="Password" type="password" autocomplete="current-password" missing="Enter your password." />
+    <//>`;
+}
+
 export default function Verify() {
-  const { status } = useSession();
-  const [result, setResult] = useState(/** @type {"waiting" | "done" | string} */ ("waiting"));
-  useEffect(() => {
-    const token = takeToken();
-    if (!token) return setResult("The address of this page is not complete. Open the link from your e-mail again.");
-    api.post("/v1/accounts/verify", { body: { token } }).then(
-      () => setResult("done"),
-      (problem) => setResult(wordsOf(problem)),
-    );
-  }, []);
-  if (result === "waiting") return html`<div class="door"><div><${Skeleton} title rows=${1} /></div></div>`;
+  const [token] = useState(takeToken);
+  const [trouble, setTrouble] = useState(token ? "" : "The address of this page is not complete. Open the link from your e-mail again.");
   return html`<div class="door"><div>
-    ${result === "done"
-      ? html`<${Title}>Your e-mail address is confirmed<//>
-          <p>Your account is ready.</p>
-          <div class="buttons"><a class="button primary" href=${status === "in" ? "/" : "/sign-in"}>${status === "in" ? "Go on" : "Sign in"}</a></div>`
-      : html`<${Failed} words=${result} />`}
+    ${token && !trouble ? html`<${Confirm} token=${token} onTrouble=${setTrouble} />` : html`<${Failed} words=${trouble} />`}
   </div></div>`;
 }

@@ -89,7 +89,7 @@ export function CallCheck({ meeting, devices, problem, onJoin }) {
       <${Network} />
       ${!!problem && html`<${Trouble} problem=${problem} />`}
       <button type="button" class="button primary wide" disabled=${!devices.ready} onClick=${onJoin}><${Icon} name="video" /><span>Join</span></button>
-      <p class="quiet">Nothing is recorded. Sound and picture go straight between you two, encrypted.</p>
+      <p class="quiet">Nothing is recorded. Sound and picture are encrypted between you two.</p>
     </div>
   </div>`;
 }

@@ -24,6 +24,8 @@ export function useDevices() {
     if (gone.current) return device.track?.stop();
     if (open.current[kind] !== device.track) open.current[kind]?.stop();
     open.current[kind] = device.track;
+    // A headset that is pulled out ends its track; what is stopped here does not say so.
+    device.track?.addEventListener("ended", () => open.current[kind] === device.track && put(kind, NONE));
     (kind === "audio" ? setAudio : setVideo)(device);
   };
   const look = async () => setLists({ audio: await listDevices("audio"), video: await listDevices("video") });

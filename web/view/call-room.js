@@ -108,6 +108,15 @@ function useControls({ call, devices }) {
     announce(call?.media.video ? "Your camera is on" : "Your camera is off");
     again();
   };
+  useEffect(() => {
+    if (!call || call.state === "ended") return;
+    for (const kind of /** @type {const} */ (["audio", "video"])) {
+      if (devices[kind].track || !call.tracks[kind]) continue;
+      void call.setTrack(kind, null);
+      announce(kind === "audio" ? "Your microphone was unplugged" : "Your camera was unplugged");
+      again();
+    }
+  }, [devices.audio.track, devices.video.track]);
   return { media, microphone, camera };
 }
 

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
+import psycopg
 import typer
 import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from app import doctor as doctors
@@ -21,7 +23,10 @@ from app.settings import Settings
 from app.supervisor import CannotServe, Supervisor
 
 cli = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Run and look after a Mentorspan installation."
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Run and look after a Mentorspan installation.",
 )
 demo = typer.Typer(no_args_is_help=True, help="The demo world.")
 cli.add_typer(demo, name="demo")
@@ -37,7 +42,10 @@ def main() -> None:
     try:
         cli()
     except (CannotServe, EngineError, Busy) as problem:
-        errors.print(f"[bold red]Mentorspan cannot go on.[/] {problem}", soft_wrap=True)
+        errors.print(f"[bold red]Mentorspan cannot go on.[/] {escape(str(problem))}", soft_wrap=True)
+        sys.exit(1)
+    except psycopg.OperationalError as problem:
+        errors.print(f"[bold red]The database does not answer.[/] {escape(str(problem))}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -49,14 +57,12 @@ def serve(
         bool, typer.Option("--development", help="Demo data, the mailbox page and open registration.")
     ] = False,
     with_parent: Annotated[
-        bool, typer.Option("--with-parent", help="Stop when the program that started this one is gone.")
-    ] = False,
+        int, typer.Option("--with-parent", metavar="PID", help="Stop when this parent process is gone.")
+    ] = 0,
 ) -> None:
     """Run everything on this machine: engines if none are named, app, worker and signalling."""
     settings = _settings("development" if development else None)
-    supervisor = Supervisor(
-        settings, lambda line: console.print(f"[dim]{line}[/]"), follow_parent=with_parent
-    )
+    supervisor = Supervisor(settings, lambda line: console.print(f"[dim]{line}[/]"), parent=with_parent)
     with supervisor.running():
         _welcome(settings)
         supervisor.watch()

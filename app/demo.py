@@ -127,9 +127,9 @@ async def seed(database_url: str) -> None:
     """Fill an empty database. Everything that has rules goes through the same doors as people use."""
     database = open_database(database_url, pool=2, reactions=REACTIONS)
     try:
-        async with database.transaction() as db:
+        async with database.transaction() as db:  # one, so that nobody ever meets half a world
             world = await _people(db)
-        async with database.transaction() as db:
+            await db.flush()
             await _mentorships(db, world)
     finally:
         await database.close()

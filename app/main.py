@@ -5,9 +5,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
-from signalling.contracts.bus_open import open_bus
 
-from app import front
+from app import edge, front, web
 from app.accounts.auth import Doorkeeper
 from app.accounts.routes import router as accounts
 from app.blocks.routes import router as blocks
@@ -15,7 +14,7 @@ from app.core import errors, logging
 from app.core.crypto import load_keys, publish_jwks
 from app.core.db import open_database
 from app.core.limits import open_limits
-from app.core.openapi import TAGS, operation_id
+from app.core.openapi import TAGS, describe, operation_id
 from app.organisations.routes import router as organisations
 from app.pairings.routes import router as pairings
 from app.people.routes import router as people
@@ -23,6 +22,7 @@ from app.reactions import REACTIONS
 from app.safeguarding.routes import router as safeguarding
 from app.scheduling.routes import router as scheduling
 from app.settings import Settings, get_settings
+from signalling.contracts.bus_open import open_bus
 
 VERSION: Final = "0.1.0"
 MAX_BODY_BYTES: Final = 256 * 1024
@@ -77,15 +77,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=MAX_BODY_BYTES,
         telemetry={"logs": False},
         separate_input_output_schemas=False,
     )
     app.state.settings = settings
     errors.install(app)
-    app.add_middleware(front.SafeHeaders, secure=settings.secure)
+    app.add_middleware(edge.BodyLimit, most=MAX_BODY_BYTES)
+    app.add_middleware(edge.SafeHeaders, secure=settings.secure)
     for room in ROOMS:
         app.include_router(room)
     app.include_router(front.router)
-    front.serve_web(app, settings)
+    web.serve_web(app, settings)
+    describe(app)
     return app

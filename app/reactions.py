@@ -5,6 +5,7 @@ from app.blocks import queries as blocks
 from app.blocks.events import Blocked
 from app.core.db import Reactions
 from app.notifications import service as notifications
+from app.organisations import queries as organisations
 from app.organisations.events import PartnershipProposed
 from app.pairings import queries as pairing_queries
 from app.pairings import service as pairings
@@ -22,7 +23,7 @@ from app.scheduling.events import MeetingBooked, MeetingCancelled, MeetingDeclin
 
 REACTIONS: Reactions = {
     SessionEnded: [calls.session_ended],
-    Blocked: [pairings.keep_apart],
+    Blocked: [pairings.keep_apart, scheduling.keep_apart],
     PartnershipProposed: [notifications.partnership_proposed],
     PairingProposed: [notifications.pairing_proposed],
     PairingAccepted: [notifications.pairing_accepted],
@@ -38,3 +39,5 @@ REACTIONS: Reactions = {
 
 # People one deals with can be blocked and reported even when they can no longer be found.
 blocks.also_known(pairing_queries.counterparts)
+# Colleagues who are kept apart do not meet in the list of their organisation either.
+organisations.also_apart(blocks.kept_apart)

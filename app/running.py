@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.core.engines import PrivatePostgres, PrivateValkey, normalise_database_url
-from app.core.private_places import make_state
+from app.core.private_places import EngineError, make_state
 from app.core.processes import Busy, FileLock, the_watchdog, wait_for
 from app.settings import Settings
 
@@ -25,7 +25,10 @@ class Engines:
 
 def given(settings: Settings) -> Engines:
     """What the environment says; an empty string where a private engine is meant."""
-    database = normalise_database_url(settings.database_url) if settings.database_url else ""
+    try:
+        database = normalise_database_url(settings.database_url) if settings.database_url else ""
+    except ValueError as problem:
+        raise EngineError(str(problem)) from None
     return Engines(database, settings.valkey_url or "")
 
 

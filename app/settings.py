@@ -53,6 +53,12 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("valkey_url")
+    @classmethod
+    def _spell(cls, value: str | None) -> str | None:
+        """The client library knows Valkey by its older name."""
+        return value and value.replace("valkeys://", "rediss://").replace("valkey://", "redis://")
+
     @model_validator(mode="after")
     def _derive(self) -> "Settings":
         scheme = "https" if self.tls_cert else "http"

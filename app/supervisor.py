@@ -13,8 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-import psycopg
-
 from app import probes
 from app.core import migrate
 from app.core.children import Child
@@ -26,6 +24,11 @@ from app.settings import Settings
 
 START_SECONDS = 60.0
 LOOK_EVERY = 0.25
+CHILDREN = {  # in the order in which they are started; stopped in the opposite one
+    "worker": ("app.cli", "worker"),
+    "app": ("app.cli", "app"),
+    "signalling": ("signalling",),
+}
 
 
 class CannotServe(RuntimeError):
@@ -35,15 +38,14 @@ class CannotServe(RuntimeError):
 class Supervisor:
     """Starts, watches and stops. `say` tells a person in one line what is going on."""
 
-    def __init__(
-        self, settings: Settings, say: Callable[[str], None], *, follow_parent: bool = False
-    ) -> None:
+    def __init__(self, settings: Settings, say: Callable[[str], None], *, parent: int = 0) -> None:
         self.settings = settings
         self.say = say
         self.state = make_state(settings.state_dir)
         self.children: list[Child] = []
+        self._planned = [self._plan(name, *words) for name, words in CHILDREN.items()]
         self._engines: list[PrivatePostgres | PrivateValkey] = []
-        self._parent = os.getppid() if follow_parent else None
+        self._parent = parent
         self._asked_to_stop = threading.Event()
         self._watching = False
 
@@ -54,6 +56,8 @@ class Supervisor:
             self._take_signals()
             self._lock(undo)
             let_the_last_run_end(self.state, self.say)
+            for child in self._planned:
+                child.clear_leftover()
             if problems := probes.port_problems(self.settings):
                 raise CannotServe("\n".join(problems))
             try:
@@ -70,7 +74,7 @@ class Supervisor:
         """Return when somebody asked us to stop; until then start again what falls over."""
         self._watching = True
         while not self._asked_to_stop.wait(LOOK_EVERY):
-            if self._parent is not None and os.getppid() != self._parent:
+            if self._parent and os.getppid() != self._parent:
                 self.say("The program that started this run is gone.")
                 return
             self._look_after_engines()
@@ -135,13 +139,10 @@ class Supervisor:
 
     def _prepare(self, engines: Engines) -> None:
         """The newest schema, and in development a demo world where there is nothing yet."""
-        try:
-            self.say("Looking at the database ...")
-            if migrate.upgrade(engines.database_url):
-                self.say("The database has the newest schema now.")
-            empty = migrate.is_empty(engines.database_url)
-        except psycopg.OperationalError as problem:
-            raise CannotServe(f"The database does not answer: {problem}") from None
+        self.say("Looking at the database ...")
+        if migrate.upgrade(engines.database_url):
+            self.say("The database has the newest schema now.")
+        empty = migrate.is_empty(engines.database_url)
         if self.settings.development and empty:
             self.say("Making a demo world ...")
             seed = Child("seed", _python("app.cli", "demo", "seed"), self._environment(engines))
@@ -155,18 +156,17 @@ class Supervisor:
 
     def _start_children(self, undo: contextlib.ExitStack, engines: Engines) -> None:
         """Stopped in the opposite order: sockets first, so that what they report is still written down."""
-        commands = {
-            "worker": _python("app.cli", "worker"),
-            "app": _python("app.cli", "app"),
-            "signalling": _python("signalling"),
-        }
         self.say("Starting app, worker and signalling ...")
-        for name, command in commands.items():
-            log = self.state / "log" / f"{name}.log" if self.settings.development else None
-            child = Child(name, command, self._environment(engines), log)
+        for child in self._planned:
+            child.environment = self._environment(engines)
             undo.callback(child.stop)
             child.start()
             self.children.append(child)
+
+    def _plan(self, name: str, module: str, *arguments: str) -> Child:
+        """In development the words of each go to a file, so that the address stays on the screen."""
+        log = self.state / "log" / f"{name}.log" if self.settings.development else None
+        return Child(name, _python(module, *arguments), log=log, pid_file=self.state / f"{name}.pid")
 
     def _environment(self, engines: Engines) -> dict[str, str]:
         """What the children need to agree with us, whatever our own environment says."""

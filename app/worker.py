@@ -5,20 +5,25 @@ import contextlib
 import signal
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import structlog
-from signalling.contracts.bus_open import open_bus
 
-from app.core import jobs, logging, mail
+from app.accounts import queries as accounts
+from app.core import clock, idempotency, jobs, logging, mail
 from app.core.db import Database, open_database
 from app.core.mailbox import Mailbox
 from app.reactions import REACTIONS
 from app.scheduling import calls
+from app.scheduling import queries as scheduling
 from app.settings import Settings, get_settings
 from signalling.contracts.bus import Bus, BusUnavailable
+from signalling.contracts.bus_open import open_bus
 
 log = structlog.get_logger()
 HOUSEKEEPING_SECONDS = 1.0
+CLEARING_SECONDS = 3600.0
+KEPT = timedelta(days=14)
 
 
 async def take_in_facts(database: Database, bus: Bus) -> None:
@@ -42,12 +47,23 @@ async def keep_house(database: Database, bus: Bus, settings: Settings) -> None:
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 
+async def clear_away(database: Database) -> None:
+    """Once an hour, forget what nobody will ask for again."""
+    while True:
+        async with database.transaction() as db:
+            before = clock.now() - KEPT
+            await idempotency.clear_away(db, before)
+            await accounts.clear_away(db, before)
+            await scheduling.clear_away(db, before)
+        await asyncio.sleep(CLEARING_SECONDS)
+
+
 async def run_jobs(url: str) -> None:
     """Run jobs until cancelled; a finished job is deleted, for its arguments may hold secrets."""
     app = jobs.with_database(url)
     async with app.open_async():
         await app.run_worker_async(
-            concurrency=4, install_signal_handlers=False, delete_jobs="successful", listen_notify=True
+            concurrency=4, install_signal_handlers=False, delete_jobs="always", listen_notify=True
         )
 
 
@@ -86,6 +102,7 @@ async def work(settings: Settings) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_for_ever("facts", lambda: take_in_facts(database, bus)))
             tasks.create_task(_for_ever("housekeeping", lambda: keep_house(database, bus, settings)))
+            tasks.create_task(_for_ever("clearing", lambda: clear_away(database)))
             tasks.create_task(_for_ever("jobs", lambda: run_jobs(url)))
     finally:
         await bus.close()

@@ -11,7 +11,7 @@ from app.accounts import queries, tokens
 from app.core.crypto import KeyRing
 from app.core.db import Db
 from app.core.errors import Unauthenticated
-from app.core.limits import Limits
+from app.core.limits import TRIES_PER_CLIENT, Limits
 from app.settings import Settings
 
 _bearer = HTTPBearer(
@@ -42,6 +42,16 @@ def _door(request: Request) -> Doorkeeper:
 
 
 Door = Annotated[Doorkeeper, Depends(_door)]
+
+
+async def _few_tries(door: Door, request: Request) -> None:
+    """Before any work for someone who is not signed in."""
+    client = request.client.host if request.client else "unknown"
+    await door.limits.spend(TRIES_PER_CLIENT, "client", client)
+
+
+FEW_TRIES = [Depends(_few_tries)]
+"""`dependencies=` of every operation that strangers may call and that costs more than reading."""
 
 
 async def _current(

@@ -36,6 +36,7 @@ class SignInSession(Base):
     account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
     seed: Mapped[bytes]
     generation: Mapped[int] = mapped_column(default=1)
+    attempt: Mapped[bytes | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = instant(default_factory=clock.now)
     expires_at: Mapped[datetime] = instant(default_factory=lambda: clock.now() + timedelta(days=SESSION_DAYS))
     ended_at: Mapped[datetime | None] = instant(default=None)
@@ -60,7 +61,10 @@ class Purpose(StrEnum):
 
 
 class MailedSecret(Base):
-    """A secret that was mailed to prove that an address is read by its owner. Used once."""
+    """A secret that was mailed to prove that an address is read by its owner, and what its sign-up entered.
+
+    Used once.
+    """
 
     __tablename__ = "mailed_secret"
     __table_args__ = (Index("ix_mailed_secret_account_id_purpose", "account_id", "purpose"),)
@@ -70,6 +74,9 @@ class MailedSecret(Base):
     purpose: Mapped[str]
     digest: Mapped[bytes] = mapped_column(unique=True)
     expires_at: Mapped[datetime] = instant()
+    name: Mapped[str]
+    zone: Mapped[str]
+    password_hash: Mapped[str]
     used_at: Mapped[datetime | None] = instant(default=None)
 
     @property

@@ -1,8 +1,9 @@
 """Reading accounts and sign-in sessions."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,7 +23,7 @@ async def by_email(db: AsyncSession, email: str) -> Account | None:
 
 async def add_unless_known(db: AsyncSession, account: Account) -> bool:
     """Store a new account; False when its address is known, also to a sign-up at the same moment."""
-    columns = {name: getattr(account, name) for name in Account.__table__.columns.keys()}
+    columns = {column.name: getattr(account, column.name) for column in Account.__table__.columns}
     made = insert(Account).values(columns).on_conflict_do_nothing(index_elements=["email"])
     return (await db.scalar(made.returning(Account.id))) is not None
 
@@ -50,7 +51,9 @@ async def session(db: AsyncSession, session_id: UUID) -> SignInSession | None:
     return await db.get(SignInSession, session_id)
 
 
-async def rotate(db: AsyncSession, session_id: UUID, generation: int) -> SignInSession | None:
+async def rotate(
+    db: AsyncSession, session_id: UUID, generation: int, attempt: bytes | None
+) -> SignInSession | None:
     """Compare-and-swap to the next generation; None when `generation` is not the one alive."""
     return await db.scalar(
         update(SignInSession)
@@ -60,8 +63,25 @@ async def rotate(db: AsyncSession, session_id: UUID, generation: int) -> SignInS
             SignInSession.ended_at.is_(None),
             SignInSession.expires_at > clock.now(),
         )
-        .values(generation=generation + 1)
+        .values(generation=generation + 1, attempt=attempt)
         .returning(SignInSession)
+        .execution_options(populate_existing=True)
+    )
+
+
+async def same_attempt(
+    db: AsyncSession, session_id: UUID, generation: int, attempt: bytes
+) -> SignInSession | None:
+    """The live session, if `attempt` is what took it on from `generation`."""
+    return await db.scalar(
+        select(SignInSession)
+        .where(
+            SignInSession.id == session_id,
+            SignInSession.generation == generation + 1,
+            SignInSession.attempt == attempt,
+            SignInSession.ended_at.is_(None),
+            SignInSession.expires_at > clock.now(),
+        )
         .execution_options(populate_existing=True)
     )
 
@@ -71,8 +91,15 @@ async def mailed_secret(db: AsyncSession, secret: str, purpose: Purpose) -> Mail
     return await db.scalar(
         select(MailedSecret)
         .where(MailedSecret.digest == crypto.digest(secret), MailedSecret.purpose == purpose)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
+
+
+async def clear_away(db: AsyncSession, before: datetime) -> None:
+    """Forget mailed secrets and sign-ins that were over before then."""
+    await db.execute(delete(MailedSecret).where(MailedSecret.expires_at < before))
+    over = or_(SignInSession.ended_at < before, SignInSession.expires_at < before)
+    await db.execute(delete(SignInSession).where(over))
 
 
 async def void_mailed_secrets(db: AsyncSession, account_id: UUID, purpose: Purpose) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -9,7 +10,7 @@ from app.accounts import passwords, queries, tokens
 from app.accounts.auth import Actor, Doorkeeper
 from app.accounts.events import SessionEnded
 from app.accounts.models import Account, MailedSecret, Purpose, SignInSession
-from app.accounts.schemas import AccountEdit, AccountRead, SessionRead, SignIn, SignUp
+from app.accounts.schemas import AccountEdit, AccountRead, SessionRead, SignIn, SignUp, VerifyEmail
 from app.audit import service as audit
 from app.core import clock, crypto, mail
 from app.core.db import emit
@@ -36,23 +37,12 @@ async def sign_up(db: AsyncSession, door: Doorkeeper, body: SignUp, *, invited: 
     account = Account(email=email, name=body.name, zone=body.zone, password_hash=password_hash)
     if await queries.add_unless_known(db, account):
         audit.record(db, account.id, "account.opened", account.id)
-        await _mail_verification(db, door, account)
-    else:
-        await _sign_up_again(db, door, account)
-
-
-async def _sign_up_again(db: AsyncSession, door: Doorkeeper, again: Account) -> None:
-    """The owner of a proven address is told; an unproven account is taken over by the latest sign-up.
-
-    Whoever signed up first may have been a stranger: their password must not survive the owner's own sign-up,
-    and the mails of earlier sign-ups prove nothing about this one.
-    """
-    email = again.email
+        await _mail_verification(db, door, account, account.id)
+        return
     known = await queries.by_email(db, email)
     if known is not None and known.verified_at is None:
-        known.name, known.zone, known.password_hash = again.name, again.zone, again.password_hash
-        await queries.void_mailed_secrets(db, known.id, Purpose.VERIFY_EMAIL)
-        await _mail_verification(db, door, known)
+        # Perhaps a stranger was first: what counts is which link is opened, with which password.
+        await _mail_verification(db, door, account, known.id)
         return
     await mail.send(
         db,
@@ -63,36 +53,49 @@ async def _sign_up_again(db: AsyncSession, door: Doorkeeper, again: Account) -> 
     )
 
 
-async def _mail_verification(db: AsyncSession, door: Doorkeeper, account: Account) -> None:
+async def _mail_verification(db: AsyncSession, door: Doorkeeper, wanted: Account, account_id: UUID) -> None:
+    """Mail a link that proves the address for this very sign-up: the link carries what was entered."""
     secret = crypto.new_secret()
     db.add(
         MailedSecret(
-            account_id=account.id,
+            account_id=account_id,
             purpose=Purpose.VERIFY_EMAIL,
             digest=crypto.digest(secret),
             expires_at=clock.now() + timedelta(hours=VERIFY_HOURS),
+            name=wanted.name,
+            zone=wanted.zone,
+            password_hash=wanted.password_hash,
         )
     )
     await mail.send(
         db,
-        to=account.email,
+        to=wanted.email,
         subject="Confirm your address for Mentorspan",
-        text=f"Hello {account.name},\n\nplease confirm that this is your address:\n\n"
+        text=f"Hello {wanted.name},\n\nplease confirm that this is your address:\n\n"
         f"{door.settings.public_url}/verify#token={secret}\n\n"
-        f"The link works once, for {VERIFY_HOURS} hours. If you did not ask for it, ignore this mail.\n",
+        f"You will be asked for the password that you chose. The link works once, for {VERIFY_HOURS} hours. "
+        "If you did not ask for it, ignore this mail.\n",
     )
 
 
-async def verify_email(db: AsyncSession, secret: str) -> None:
-    """Accept the proof from the mail. Raises `Invalid` for one that is unknown, used or expired."""
-    row = await queries.mailed_secret(db, secret, Purpose.VERIFY_EMAIL)
+async def verify_email(db: AsyncSession, body: VerifyEmail) -> None:
+    """Accept the proof from the mail, from whoever knows the password of the sign-up that it was mailed for.
+
+    The link alone proves who reads the address, not who chose the password: a stranger who signs up with
+    someone's address must not get an account verified by its owner. Raises `Invalid` for a link that is
+    unknown, used or expired, `Unauthenticated` for another password.
+    """
+    row = await queries.mailed_secret(db, body.token, Purpose.VERIFY_EMAIL)
     if row is None or not row.usable:
         raise invalid(
             "/token", "This link has been used or has expired. Ask for a new one.", "link_not_usable"
         )
-    row.used_at = clock.now()
+    if not await passwords.matches(body.password, row.password_hash):
+        raise Unauthenticated("wrong_credentials", "This is not the password that was chosen for this link.")
     account = await queries.by_id(db, row.account_id)
-    account.verified_at = account.verified_at or clock.now()
+    account.name, account.zone, account.password_hash = row.name, row.zone, row.password_hash
+    account.verified_at = clock.now()
+    await queries.void_mailed_secrets(db, account.id, Purpose.VERIFY_EMAIL)
     audit.record(db, account.id, "account.verified", account.id)
 
 
@@ -101,7 +104,7 @@ async def resend_verification(db: AsyncSession, door: Doorkeeper, email: str) ->
     await door.limits.spend(MAIL_PER_ADDRESS, "verification", email.lower())
     account = await queries.by_email(db, email)
     if account is not None and account.verified_at is None:
-        await _mail_verification(db, door, account)
+        await _mail_verification(db, door, account, account.id)
 
 
 async def sign_in(db: AsyncSession, door: Doorkeeper, body: SignIn) -> tuple[SessionRead, str]:
@@ -115,6 +118,7 @@ async def sign_in(db: AsyncSession, door: Doorkeeper, body: SignIn) -> tuple[Ses
     account = await queries.by_email(db, email)
     if not await passwords.matches(body.password, account.password_hash if account else None) or not account:
         raise Unauthenticated("wrong_credentials", "The e-mail address or the password is not right.")
+    await door.limits.forgive(SIGN_IN_PER_ACCOUNT, "sign_in", email)
     if account.verified_at is None:
         raise Forbidden(
             "email_not_verified", "Confirm your address first: we sent you a link. You can ask for a new one."
@@ -125,8 +129,13 @@ async def sign_in(db: AsyncSession, door: Doorkeeper, body: SignIn) -> tuple[Ses
     return _read(door, account, session), tokens.refresh_token(session, keys=door.keys)
 
 
-async def refresh(db: AsyncSession, door: Doorkeeper, token: str | None) -> tuple[SessionRead, str] | None:
+async def refresh(
+    db: AsyncSession, door: Doorkeeper, token: str | None, attempt: str | None
+) -> tuple[SessionRead, str] | None:
     """The next tokens of a session; its old refresh token is spent.
+
+    `attempt` names this try: when its answer was lost, the same try with the same token gets the same answer.
+    Someone else who replays the token does not know it.
 
     None when the token is not good: unknown, forged, expired, or replayed, in which case the whole family has
     been ended. (Not an exception: ending the family must be committed.)
@@ -135,7 +144,10 @@ async def refresh(db: AsyncSession, door: Doorkeeper, token: str | None) -> tupl
     session = await queries.session(db, parts[0]) if parts else None
     if parts is None or session is None or not tokens.is_genuine(session, *parts[1:], keys=door.keys):
         return None
-    rotated = await queries.rotate(db, session.id, parts[1])
+    digest = crypto.digest(attempt) if attempt else None
+    rotated = await queries.rotate(db, session.id, parts[1], digest)
+    if rotated is None and digest is not None:
+        rotated = await queries.same_attempt(db, session.id, parts[1], digest)
     if rotated is None:
         if session.live:
             await _end(db, session, "refresh_token_replayed")

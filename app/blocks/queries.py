@@ -78,8 +78,9 @@ def own(actor: Actor) -> Select[Block]:
 
 
 async def one(db: AsyncSession, actor: Actor, block_id: UUID) -> Block:
-    """One of the actor's own blocks."""
-    found = await db.scalar(own(actor).where(Block.id == block_id))
+    """One of the actor's own blocks, locked."""
+    statement = own(actor).where(Block.id == block_id).with_for_update(of=Block, key_share=True)
+    found = await db.scalar(statement)
     if found is None:
         raise NotFound()
     return found

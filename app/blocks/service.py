@@ -11,11 +11,13 @@ from app.blocks.events import Blocked
 from app.blocks.models import Block
 from app.blocks.schemas import BlockCreate
 from app.core.db import emit
+from app.core.locks import lock
 
 
 async def block(db: AsyncSession, actor: Actor, body: BlockCreate) -> Block:
     """Keep a person away from now on, everywhere and both ways; blocking twice changes nothing."""
     person = await queries.person_known(db, actor, body.membership_id)
+    await lock(db, "block", actor.account_id, person.account_id)
     existing = await queries.existing(db, actor, person.account_id)
     if existing is not None:
         return existing

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.core.processes import stop, the_watchdog
+from app.core.processes import stop, stop_leftover, the_watchdog
 
 STOP_STEPS: list[tuple[int, float]] = [(signal.SIGTERM, 12.0)]
 LONGEST_WAIT = 30.0
@@ -24,6 +24,7 @@ class Child:
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     log: Path | None = None
+    pid_file: Path | None = None
     process: "subprocess.Popen[bytes] | None" = None
     falls: int = 0
     started_at: float = 0.0
@@ -46,7 +47,17 @@ class Child:
             if out is not None:
                 os.close(out)
         guard.guard(self.process.pid, signal.SIGTERM)
+        if self.pid_file is not None:
+            self.pid_file.write_text(str(self.process.pid))
         self.started_at, self.again_at = time.monotonic(), None
+
+    def clear_leftover(self) -> None:
+        """Stop what an earlier run left, if supervisor and watchdog were both killed."""
+        if self.pid_file is not None and self.pid_file.exists():
+            text = self.pid_file.read_text()
+            if text.isdigit():
+                stop_leftover(int(text), " ".join(self.command), STOP_STEPS)
+            self.pid_file.unlink()
 
     def alive(self) -> bool:
         """Whether it runs at this moment."""
@@ -71,6 +82,8 @@ class Child:
         if self.process is not None:
             stop(self.process, STOP_STEPS)
             self.process = None
+            if self.pid_file is not None:
+                self.pid_file.unlink(missing_ok=True)
 
     def last_words(self) -> str:
         """The end of its log, for a person who wants to know why."""

@@ -107,6 +107,7 @@ def open_database(url: str, *, pool: int = 10, reactions: Reactions | None = Non
         pool_size=pool,
         max_overflow=pool,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes to the log; what people wrote must not
         connect_args={"options": "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=30s"},
     )
     return Database(engine, reactions or {})

@@ -216,7 +216,8 @@ async def _on_http(_: Request, error: Exception) -> Response:
 
 async def _on_fault(_: Request, error: Exception) -> Response:
     del error  # logged by the server's error middleware; its words are not for the caller
-    return answer(Problem())
+    # This answer leaves outside of the middleware that gives all others these headers.
+    return answer(Problem(headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}))
 
 
 __all__ = [

@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
+from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -31,6 +32,11 @@ class IdempotencyKey(Base):
     request_hash: Mapped[bytes]
     created_id: Mapped[UUID | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = instant(default_factory=clock.now)
+
+
+async def clear_away(db: AsyncSession, before: datetime) -> None:
+    """Forget keys that were used before then."""
+    await db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +79,19 @@ class Once:
         return await again(row.created_id)
 
 
-async def _once(
-    request: Request,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            min_length=8,
-            max_length=100,
-            pattern=r"^[A-Za-z0-9_.:-]+$",
-            description="Repeat a request that may not have arrived with the same key: it creates once.",
-        ),
-    ] = None,
-) -> Once:
+IdempotencyKeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=100,
+        pattern=r"^[A-Za-z0-9_.:-]+$",
+        description="Repeat a request that may not have arrived with the same key: it happens once.",
+    ),
+]
+
+
+async def _once(request: Request, idempotency_key: IdempotencyKeyHeader = None) -> Once:
     material = f"{request.method} {request.url.path}\n".encode() + await request.body()
     return Once(key=idempotency_key, request_hash=hashlib.sha256(material).digest())
 

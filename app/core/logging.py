@@ -24,4 +24,6 @@ def configure(level: str, *, pretty: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    # It logs a failed job with its arguments, which for mail hold links that open accounts.
+    logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)

@@ -1,5 +1,6 @@
 """The contract that front-end developers see: `openapi.yaml`, made from the code."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi.routing import APIRoute
 from typing_extensions import override
 
 from app.core.errors import MEDIA_TYPE, Problem, ProblemDocument
+from app.core.examples import add_examples
 
 TAGS = [
     {"name": "accounts", "description": "Who: sign up, verify, sign in, refresh, sign out."},
@@ -27,9 +29,24 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
+def describe(app: FastAPI) -> None:
+    """Let `app` serve at /openapi.json the very document that openapi.yaml holds."""
+    plain = app.openapi
+
+    @cache
+    def described() -> dict[str, Any]:
+        return _with_problems(plain())
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
 def document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI 3.1 document: FastAPI's, with problem documents in place of its own errors."""
-    described: dict[str, Any] = app.openapi()
+    """The OpenAPI 3.1 document of an application that `describe` was called for."""
+    return app.openapi()
+
+
+def _with_problems(described: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI's document, with problem documents in place of its own errors."""
     components = described.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -38,6 +55,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     for gone in ("HTTPValidationError", "ValidationError"):
         schemas.pop(gone, None)
     components["schemas"] = dict(sorted(schemas.items()))
+    add_examples(components["schemas"])
     kinds = {str(kind.status): kind for kind in Problem.__subclasses__() if kind.code != Problem.code}
     components["responses"] = {kind.__name__: _problem(kind()) for _, kind in sorted(kinds.items())}
     for path in described["paths"].values():

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import queries as accounts
+from app.blocks import queries as blocks
 from app.core import mail
 from app.organisations import queries as organisations
 from app.organisations.events import PartnershipProposed
@@ -63,34 +64,40 @@ def _when(at: datetime, zone: str) -> str:
     return at.astimezone(ZoneInfo(zone)).strftime(f"%a %d %b %Y, %H:%M ({zone})")
 
 
-async def meeting_changed(
-    db: AsyncSession, event: MeetingProposed | MeetingBooked | MeetingDeclined | MeetingCancelled
-) -> None:
+MeetingChange = MeetingProposed | MeetingBooked | MeetingDeclined | MeetingCancelled
+
+
+async def meeting_changed(db: AsyncSession, event: MeetingChange) -> None:
     meeting = await scheduling.one(db, event.meeting_id)
     pairing = await pairings.one(db, meeting.pairing_id)
     by = next((row.name for row in pairing.people().values() if row.account_id == event.by_account_id), None)
-    words = {
-        MeetingProposed: f"{by} proposes to meet on",
-        MeetingBooked: f"{by} confirmed your meeting on",
-        MeetingDeclined: f"{by} cannot meet on",
-        MeetingCancelled: f"{by} cancelled the meeting on" if by else "Cancelled: the meeting on",
-    }[type(event)]
-    people = {
-        row.account_id: f"{words} {_when(meeting.starts_at, row.zone)}"
-        for row in _others(pairing, event.by_account_id)
-    }
+    apart = await blocks.apart_from(db, event.by_account_id) if event.by_account_id else set()
+    people = {}
+    for row in _others(pairing, event.by_account_id):
+        words = _words(event, "Someone" if row.account_id in apart else by)
+        people[row.account_id] = f"{words} {_when(meeting.starts_at, row.zone)}"
     await _mail(db, people, f"/pairings/{pairing.id}")
+
+
+def _words(event: MeetingChange, by: str | None) -> str:
+    match event:
+        case MeetingProposed():
+            return f"{by} proposes to meet on"
+        case MeetingBooked():
+            return f"{by} confirmed your meeting on"
+        case MeetingDeclined():
+            return f"{by} cannot meet on"
+        case MeetingCancelled():
+            return f"{by} cancelled the meeting on" if by else "Cancelled: the meeting on"
 
 
 async def partnership_proposed(db: AsyncSession, event: PartnershipProposed) -> None:
     people = await organisations.coordinator_accounts(db, event.partner_id)
     sentence = "Another organisation proposes a partnership"
-    await _mail(db, dict.fromkeys(people, sentence), f"/organisations/{event.partner_id}")
+    await _mail(db, dict.fromkeys(people, sentence), "/organisation#partners")
 
 
 async def report_filed(db: AsyncSession, event: ReportFiled) -> None:
     people = await organisations.coordinator_accounts(db, event.organisation_id)
-    people -= {event.subject_account_id}
-    await _mail(
-        db, dict.fromkeys(people, "A report needs your attention"), f"/organisations/{event.organisation_id}"
-    )
+    people -= event.about
+    await _mail(db, dict.fromkeys(people, "A report needs your attention"), "/organisation#reports")

@@ -64,6 +64,15 @@ class Membership(Base):
     ended_at: Mapped[datetime | None] = instant(default=None)
     organisation: Mapped[Organisation] = relationship(lazy="raise", viewonly=True, init=False)
 
+    def rejoin(self, roles: list[str]) -> None:
+        """Come back after the membership ended, with the roles that are given now."""
+        self.ended_at = None
+        self.roles = list(roles)
+
+    def grant(self, roles: list[str]) -> None:
+        """Add roles to those held."""
+        self.roles = [role.value for role in Role if role.value in {*self.roles, *roles}]
+
     def has(self, *roles: Role) -> bool:
         """Whether the person holds any of these roles here."""
         return any(role.value in self.roles for role in roles)

@@ -1,8 +1,9 @@
 """Reading organisations: the wall between tenants stands here."""
 
+from collections.abc import Callable
 from uuid import UUID
 
-from sqlalchemy import CompoundSelect, Select, and_, func, or_, select
+from sqlalchemy import CompoundSelect, Select, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
@@ -10,6 +11,14 @@ from app.accounts.auth import Actor
 from app.core import crypto
 from app.core.errors import NotFound
 from app.organisations.models import Invitation, Membership, Organisation, Partnership, Visibility
+
+_apart: list[Callable[[UUID], CompoundSelect[UUID]]] = []
+
+
+def also_apart(account_ids: Callable[[UUID], CompoundSelect[UUID]]) -> None:
+    """Let a room above name the accounts that a plain member is not to find among their colleagues."""
+    if account_ids not in _apart:
+        _apart.append(account_ids)
 
 
 def own_ids(actor: Actor) -> Select[UUID]:
@@ -43,7 +52,9 @@ def _partner_ids(organisation_ids: Select[UUID]) -> CompoundSelect[UUID]:
 
 
 def visible_to(actor: Actor, *, through: UUID | None = None) -> Select[Membership]:
-    """Memberships the actor may find: their own organisations' people, and partners' who opened themselves.
+    """Memberships the actor may find: their own organisations' people, and partners' mentors.
+
+    A partner's member who does not mentor is nobody's to find, and a mentor may keep to their organisation.
 
     `through` narrows that to what one of the actor's memberships can see.
     """
@@ -60,6 +71,7 @@ def visible_to(actor: Actor, *, through: UUID | None = None) -> Select[Membershi
                 and_(
                     Membership.organisation_id.in_(_partner_ids(own_here)),
                     Membership.visibility == Visibility.PARTNERS.value,
+                    Membership.capacity > 0,
                 ),
             ),
         )
@@ -116,7 +128,7 @@ async def own(db: AsyncSession, actor: Actor, membership_id: UUID) -> Membership
         select(Membership)
         .where(Membership.id == membership_id, Membership.id.in_(own_ids(actor)))
         .options(joinedload(Membership.organisation))
-        .with_for_update(of=Membership)
+        .with_for_update(of=Membership, key_share=True)
     )
     if found is None:
         raise NotFound()
@@ -134,23 +146,26 @@ async def all_own(db: AsyncSession, actor: Actor) -> list[Membership]:
     return list(rows)
 
 
-async def member(db: AsyncSession, actor: Actor, membership_id: UUID) -> Membership:
-    """A membership in one of the actor's organisations, locked."""
-    found = await db.scalar(
-        members(actor).where(Membership.id == membership_id).with_for_update(of=Membership)
-    )
+async def member(db: AsyncSession, actor: Actor, membership_id: UUID, *, lock: bool = False) -> Membership:
+    """A membership in one of the actor's organisations, locked for change if asked."""
+    statement = members(actor).where(Membership.id == membership_id)
+    if lock:
+        statement = statement.with_for_update(of=Membership, key_share=True)
+    found = await db.scalar(statement)
     if found is None:
         raise NotFound()
     return found
 
 
 def members(actor: Actor) -> Select[Membership]:
-    """The people of the actor's organisations."""
+    """The people of the actor's organisations; those kept apart only where the actor coordinates."""
+    near = [Membership.account_id.not_in(apart(actor.account_id)) for apart in _apart]
     return (
         select(Membership)
         .where(
             Membership.organisation_id.in_(own_organisation_ids(actor).correlate(None)),
             Membership.ended_at.is_(None),
+            or_(Membership.organisation_id.in_(coordinated_ids(actor).correlate(None)), and_(true(), *near)),
         )
         .options(joinedload(Membership.organisation))
     )
@@ -165,15 +180,13 @@ async def by_ids(db: AsyncSession, ids: set[UUID]) -> dict[UUID, Membership]:
 
 
 async def administrators(db: AsyncSession, organisation_id: UUID) -> int:
-    """How many administrators an organisation has; its rows are locked so that the last one stays."""
+    """How many administrators an organisation has; the caller holds the lock that keeps the number true."""
     rows = await db.scalars(
-        select(Membership.id)
-        .where(
+        select(Membership.id).where(
             Membership.organisation_id == organisation_id,
             Membership.ended_at.is_(None),
             Membership.roles.contains(["administrator"]),
         )
-        .with_for_update()
     )
     return len(list(rows))
 
@@ -208,7 +221,7 @@ async def invitation(db: AsyncSession, actor: Actor, invitation_id: UUID) -> Inv
             Invitation.organisation_id.in_(coordinated_ids(actor)),
         )
         .options(joinedload(Invitation.organisation))
-        .with_for_update(of=Invitation)
+        .with_for_update(of=Invitation, key_share=True)
     )
     if found is None:
         raise NotFound()
@@ -221,7 +234,7 @@ async def invitation_by_secret(db: AsyncSession, secret: str) -> Invitation | No
         select(Invitation)
         .where(Invitation.digest == crypto.digest(secret))
         .options(joinedload(Invitation.organisation))
-        .with_for_update(of=Invitation)
+        .with_for_update(of=Invitation, key_share=True)
     )
 
 
@@ -253,7 +266,7 @@ async def partnership(db: AsyncSession, actor: Actor, partnership_id: UUID) -> P
             or_(Partnership.organisation_id.in_(own), Partnership.partner_id.in_(own)),
         )
         .options(joinedload(Partnership.organisation), joinedload(Partnership.partner))
-        .with_for_update(of=Partnership)
+        .with_for_update(of=Partnership, key_share=True)
     )
     if found is None:
         raise NotFound()
@@ -263,6 +276,14 @@ async def partnership(db: AsyncSession, actor: Actor, partnership_id: UUID) -> P
 async def roles_by_organisation(db: AsyncSession, actor: Actor) -> dict[UUID, Membership]:
     """The actor's membership in each of their organisations."""
     return {row.organisation_id: row for row in await all_own(db, actor)}
+
+
+async def linked(db: AsyncSession, left: UUID, right: UUID) -> bool:
+    """Whether people of two organisations may begin something together."""
+    if left == right:
+        return True
+    found = await open_partnership(db, left, right)
+    return found is not None and found.status == "accepted"
 
 
 async def open_partnership(db: AsyncSession, left: UUID, right: UUID) -> Partnership | None:

@@ -6,10 +6,18 @@ from fastapi import APIRouter
 
 from app.accounts import queries as account_queries
 from app.accounts import service as accounts
-from app.accounts.auth import CurrentActor, Door
+from app.accounts.auth import FEW_TRIES, CurrentActor, Door
 from app.accounts.schemas import Accepted, AccountEdit, AccountRead, SignUp
 from app.core.db import Db
-from app.core.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated, problems
+from app.core.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    problems,
+)
 from app.core.idempotency import OnceOnly
 from app.core.paging import Page, Paging, fetch
 from app.organisations import queries, service
@@ -38,7 +46,8 @@ _done = problems(Unauthenticated, Forbidden, NotFound, Conflict)
     status_code=202,
     response_model=Accepted,
     tags=["accounts"],
-    responses=problems(Forbidden, TooManyRequests),
+    dependencies=FEW_TRIES,
+    responses=problems(Forbidden, TooManyRequests, Unavailable),
 )
 async def sign_up(body: SignUp, door: Door, db: Db) -> Accepted:
     """Open an account. The answer does not tell whether the address was known: the mail does."""
@@ -113,7 +122,11 @@ async def read_membership(membership_id: UUID, actor: CurrentActor, db: Db) -> M
     return await queries.member(db, actor, membership_id)
 
 
-@tagged.patch("/memberships/{membership_id}", response_model=MembershipRead, responses=_done)
+@tagged.patch(
+    "/memberships/{membership_id}",
+    response_model=MembershipRead,
+    responses=problems(Unauthenticated, Forbidden, NotFound),
+)
 async def edit_profile(membership_id: UUID, body: ProfileEdit, actor: CurrentActor, db: Db) -> Membership:
     """Edit my profile in one organisation."""
     return await service.edit_profile(db, actor, membership_id, body)
@@ -129,7 +142,7 @@ async def set_roles(membership_id: UUID, body: RolesEdit, actor: CurrentActor, d
     "/organisations/{organisation_id}/invitations",
     status_code=201,
     response_model=InvitationRead,
-    responses=_done | problems(TooManyRequests),
+    responses=problems(Unauthenticated, Forbidden, NotFound, TooManyRequests),
 )
 async def invite(
     organisation_id: UUID, body: InvitationCreate, actor: CurrentActor, door: Door, db: Db, once: OnceOnly
@@ -144,7 +157,9 @@ async def invite(
 
 
 @tagged.get(
-    "/organisations/{organisation_id}/invitations", response_model=Page[InvitationRead], responses=_done
+    "/organisations/{organisation_id}/invitations",
+    response_model=Page[InvitationRead],
+    responses=problems(Unauthenticated, Forbidden, NotFound),
 )
 async def list_invitations(
     organisation_id: UUID, actor: CurrentActor, db: Db, paging: Paging
@@ -155,13 +170,20 @@ async def list_invitations(
     return Page(items=[InvitationRead.model_validate(row) for row in rows], next_cursor=cursor)
 
 
-@tagged.delete("/invitations/{invitation_id}", status_code=204, responses=_done)
+@tagged.delete(
+    "/invitations/{invitation_id}", status_code=204, responses=problems(Unauthenticated, NotFound, Conflict)
+)
 async def revoke_invitation(invitation_id: UUID, actor: CurrentActor, db: Db) -> None:
     """Take a pending invitation back."""
     await service.revoke_invitation(db, actor, invitation_id)
 
 
-@tagged.post("/invitations/accept", status_code=201, response_model=MembershipRead, responses=_done)
+@tagged.post(
+    "/invitations/accept",
+    status_code=201,
+    response_model=MembershipRead,
+    responses=problems(Unauthenticated, NotFound, Conflict),
+)
 async def accept_invitation(body: InvitationAccept, actor: CurrentActor, db: Db) -> Membership:
     """Join an organisation with the token from the mail; repeating it changes nothing."""
     return await service.accept_invitation(db, actor, body.token)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Select
@@ -16,7 +17,8 @@ from app.audit import service as audit
 from app.core import crypto, mail
 from app.core.db import emit
 from app.core.errors import Conflict, Forbidden, NotFound, invalid
-from app.core.limits import MAIL_PER_ADDRESS
+from app.core.limits import INVITATIONS_PER_PERSON, MAIL_PER_ADDRESS
+from app.core.locks import lock
 from app.organisations import queries
 from app.organisations.events import PartnershipProposed
 from app.organisations.models import Invitation, Membership, Organisation, Partnership, Role
@@ -29,6 +31,9 @@ from app.organisations.schemas import (
     ProfileEdit,
     RolesEdit,
 )
+
+NAMESPACE: Final = UUID(int=0)
+"""All slugs are one namespace, so they share one lock."""
 
 
 async def sign_up(db: AsyncSession, door: Doorkeeper, body: SignUp) -> None:
@@ -48,6 +53,7 @@ async def create(db: AsyncSession, actor: Actor, body: OrganisationCreate) -> Or
     """Found an organisation; the founder administers it."""
     account = await account_queries.by_id(db, actor.account_id)
     stem = _slug(body.name)
+    await lock(db, "slug", NAMESPACE)  # founding is rare: one at a time, and every slug is free when taken
     organisation = Organisation(name=body.name, slug=await _free_slug(db, stem))
     db.add(organisation)
     await db.flush()
@@ -100,7 +106,9 @@ async def edit_profile(db: AsyncSession, actor: Actor, membership_id: UUID, body
 
 async def set_roles(db: AsyncSession, actor: Actor, membership_id: UUID, body: RolesEdit) -> Membership:
     """Give and take roles; an organisation keeps at least one administrator."""
-    membership = await queries.member(db, actor, membership_id)
+    membership = await queries.member(db, actor, membership_id, lock=True)
+    # Before the actor's own roles are read: two administrators may be removing each other.
+    await lock(db, "administrators", membership.organisation_id)
     await _coordinating(db, actor, membership.organisation_id, Role.ADMINISTRATOR)
     steps_down = membership.has(Role.ADMINISTRATOR) and Role.ADMINISTRATOR not in body.roles
     if steps_down and await queries.administrators(db, membership.organisation_id) < 2:
@@ -120,7 +128,8 @@ async def invite(
     if body.roles != [Role.MEMBER] and not own.has(Role.ADMINISTRATOR):
         raise Forbidden("not_administrator", "Only an administrator gives roles.")
     email = body.email.lower()
-    await door.limits.spend(MAIL_PER_ADDRESS, "invitation", str(organisation_id), email)
+    await door.limits.spend(MAIL_PER_ADDRESS, "invitation", email)
+    await door.limits.spend(INVITATIONS_PER_PERSON, "invitation", str(actor.account_id))
     secret = crypto.new_secret()
     invitation = Invitation(
         organisation_id=organisation_id,
@@ -131,7 +140,6 @@ async def invite(
     )
     db.add(invitation)
     await db.flush()
-    await db.refresh(invitation, ["organisation"])
     audit.record(db, actor.account_id, "invitation.sent", invitation.id)
     await mail.send(
         db,
@@ -140,7 +148,7 @@ async def invite(
         text=f"{own.name} invites you to join {own.organisation.name}:\n\n"
         f"{door.settings.public_url}/invitation#token={secret}\n\nThe link works once, for 14 days.\n",
     )
-    return invitation
+    return await queries.invitation(db, actor, invitation.id)
 
 
 async def invitations(db: AsyncSession, actor: Actor, organisation_id: UUID) -> Select[Invitation]:
@@ -162,10 +170,18 @@ async def accept_invitation(db: AsyncSession, actor: Actor, secret: str) -> Memb
     account = await account_queries.by_id(db, actor.account_id)
     if invitation is None or invitation.email != account.email:
         raise NotFound("invitation_not_found", "This invitation is not for the address you signed in with.")
+    await lock(db, "membership", account.id)  # two invitations, one membership
     existing = await queries.membership_of(db, invitation.organisation_id, account.id)
-    if existing is not None:
+    if existing is not None and existing.ended_at is None:
+        if invitation.status == "pending":
+            invitation.accept()
+            existing.grant(invitation.roles)
         return existing
     invitation.accept()
+    audit.record(db, actor.account_id, "invitation.accepted", invitation.id)
+    if existing is not None:
+        existing.rejoin(invitation.roles)
+        return existing
     membership = Membership(
         organisation_id=invitation.organisation_id,
         account_id=account.id,
@@ -175,9 +191,7 @@ async def accept_invitation(db: AsyncSession, actor: Actor, secret: str) -> Memb
     )
     db.add(membership)
     await db.flush()
-    await db.refresh(membership, ["organisation"])
-    audit.record(db, actor.account_id, "invitation.accepted", invitation.id)
-    return membership
+    return await queries.own(db, actor, membership.id)
 
 
 async def propose_partnership(
@@ -202,7 +216,6 @@ async def propose_partnership(
         raise Conflict(
             "partnership_exists", "There is a partnership, or a proposal, between you already."
         ) from None
-    await db.refresh(partnership, ["organisation", "partner"])
     audit.record(db, actor.account_id, "partnership.proposed", partnership.id)
     emit(
         db,
@@ -210,7 +223,7 @@ async def propose_partnership(
             partnership_id=partnership.id, organisation_id=organisation_id, partner_id=partner.id
         ),
     )
-    return await present_partnership(db, actor, partnership)
+    return await present_partnership(db, actor, await queries.partnership(db, actor, partnership.id))
 
 
 async def decide_partnership(

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, selectinload
+from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from app.accounts.auth import Actor
 from app.blocks import queries as blocks
@@ -60,7 +60,7 @@ async def get(db: AsyncSession, actor: Actor, pairing_id: UUID, *, lock: bool = 
     """A pairing visible to the actor, locked for change."""
     statement = visible_to(actor).where(Pairing.id == pairing_id)
     if lock:
-        statement = statement.with_for_update(of=Pairing)
+        statement = statement.with_for_update(of=Pairing, key_share=True)
     found = await db.scalar(statement.execution_options(populate_existing=True))
     if found is None:
         raise NotFound()
@@ -79,10 +79,20 @@ async def one(db: AsyncSession, pairing_id: UUID) -> Pairing:
     ).one()
 
 
+async def by_ids(db: AsyncSession, ids: set[UUID]) -> dict[UUID, Pairing]:
+    """Pairings by id, for ids that a room above has checked."""
+    rows = await db.scalars(
+        select(Pairing).where(Pairing.id.in_(ids)).options(*_whole).execution_options(populate_existing=True)
+    )
+    return {row.id: row for row in rows}
+
+
 async def goal(db: AsyncSession, actor: Actor, goal_id: UUID) -> Goal:
     """A goal of a pairing visible to the actor, locked."""
     found = await db.scalar(
-        select(Goal).where(Goal.id == goal_id, Goal.pairing_id.in_(participating(actor))).with_for_update()
+        select(Goal)
+        .where(Goal.id == goal_id, Goal.pairing_id.in_(participating(actor)))
+        .with_for_update(key_share=True)
     )
     if found is None:
         raise NotFound()
@@ -123,31 +133,68 @@ async def mentees_by_mentor(db: AsyncSession, membership_ids: Sequence[UUID]) ->
     return {membership_id: count for membership_id, count in rows}
 
 
+async def counterpart(db: AsyncSession, actor: Actor, membership_id: UUID) -> Membership:
+    """Someone the actor has an open request or a mentorship with, whether or not they can be found."""
+    mine = participating(actor).where(Pairing.status.in_((Status.PROPOSED, Status.ACTIVE)))
+    found = await db.scalar(
+        select(Membership)
+        .where(
+            Membership.id == membership_id,
+            Membership.id.in_(select(Participant.membership_id).where(Participant.pairing_id.in_(mine))),
+            Membership.account_id != actor.account_id,
+            Membership.account_id.not_in(blocks.kept_apart(actor.account_id)),
+        )
+        .options(joinedload(Membership.organisation))
+    )
+    if found is None:
+        raise NotFound()
+    return found
+
+
 def counterparts(actor: Actor) -> Select[UUID]:
     """The memberships of everyone the actor has ever been paired with or was asked by."""
-    mine = select(Participant.pairing_id).where(Participant.membership_id.in_(organisations.own_ids(actor)))
-    return select(Participant.membership_id).where(Participant.pairing_id.in_(mine))
+    return select(Participant.membership_id).where(Participant.pairing_id.in_(ever_in(actor)))
+
+
+def ever_in(actor: Actor) -> Select[UUID]:
+    """Pairings the actor takes or took part in, whoever is kept apart by now."""
+    return select(Participant.pairing_id).where(Participant.membership_id.in_(organisations.own_ids(actor)))
+
+
+def _with_account(account_id: UUID) -> Select[UUID]:
+    return (
+        select(Participant.pairing_id)
+        .join(Membership, Membership.id == Participant.membership_id)
+        .where(Membership.account_id == account_id)
+    )
+
+
+async def circles_of_both(db: AsyncSession, left_account: UUID, right_account: UUID) -> list[UUID]:
+    """Active circles that these two people are in."""
+    rows = await db.scalars(
+        select(Pairing.id)
+        .where(
+            Pairing.id.in_(_with_account(left_account)),
+            Pairing.id.in_(_with_account(right_account)),
+            Pairing.kind == Kind.CIRCLE.value,
+            Pairing.status == Status.ACTIVE.value,
+        )
+        .order_by(Pairing.id)
+    )
+    return list(rows)
 
 
 async def of_two(db: AsyncSession, left_account: UUID, right_account: UUID) -> list[Pairing]:
     """Open pairings of exactly these two people, locked."""
-
-    def with_account(account_id: UUID) -> Select[UUID]:
-        return (
-            select(Participant.pairing_id)
-            .join(Membership, Membership.id == Participant.membership_id)
-            .where(Membership.account_id == account_id)
-        )
-
     rows = await db.scalars(
         select(Pairing)
         .where(
-            Pairing.id.in_(with_account(left_account)),
-            Pairing.id.in_(with_account(right_account)),
+            Pairing.id.in_(_with_account(left_account)),
+            Pairing.id.in_(_with_account(right_account)),
             Pairing.kind != Kind.CIRCLE.value,
             Pairing.status.in_((Status.PROPOSED, Status.ACTIVE)),
         )
         .order_by(Pairing.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return list(rows)

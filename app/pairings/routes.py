@@ -43,7 +43,10 @@ async def ask_for_pairing(body: PairingAsk, actor: CurrentActor, db: Db, once: O
 
 
 @router.post(
-    "/organisations/{organisation_id}/circles", status_code=201, response_model=PairingRead, responses=_done
+    "/organisations/{organisation_id}/circles",
+    status_code=201,
+    response_model=PairingRead,
+    responses=problems(Unauthenticated, Forbidden, NotFound),
 )
 async def create_circle(
     organisation_id: UUID, body: CircleCreate, actor: CurrentActor, db: Db, once: OnceOnly
@@ -124,13 +127,15 @@ async def add_goal(pairing_id: UUID, body: GoalCreate, actor: CurrentActor, db: 
     return await once.create(db, actor.account_id, make, lambda made: queries.goal(db, actor, made))
 
 
-@router.patch("/goals/{goal_id}", response_model=GoalRead, responses=_done)
+@router.patch(
+    "/goals/{goal_id}", response_model=GoalRead, responses=problems(Unauthenticated, NotFound, Conflict)
+)
 async def edit_goal(goal_id: UUID, body: GoalEdit, actor: CurrentActor, db: Db) -> Goal:
     """Reword a goal or tick it off."""
     return await service.edit_goal(db, actor, goal_id, body)
 
 
-@router.delete("/goals/{goal_id}", status_code=204, responses=_done)
+@router.delete("/goals/{goal_id}", status_code=204, responses=problems(Unauthenticated, NotFound, Conflict))
 async def remove_goal(goal_id: UUID, actor: CurrentActor, db: Db) -> None:
     """Remove a goal."""
     await service.remove_goal(db, actor, goal_id)

@@ -108,6 +108,9 @@ async def accept(db: AsyncSession, actor: Actor, pairing_id: UUID) -> PairingRea
     """Say yes to a proposal. A mentor's capacity holds under concurrency."""
     pairing = await queries.get(db, actor, pairing_id)
     await _must(db, actor, pairing, "accept", Status.PROPOSED)
+    left, right = pairing.people().values()
+    if not await organisations.linked(db, left.organisation_id, right.organisation_id):
+        raise Conflict("no_longer_partners", "Your organisations are no longer partners.")
     await lock(db, "mentor", *pairing.mentors())
     for membership_id in pairing.mentors():
         await _must_have_place(db, pairing.people()[membership_id])

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_
+from sqlalchemy import Select, any_, func, literal, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.auth import Actor
 from app.blocks import queries as blocks
+from app.core.errors import NotFound
 from app.core.paging import Window, fetch
 from app.organisations import queries as organisations
 from app.organisations.models import Membership
@@ -35,7 +36,7 @@ def _matching(actor: Actor, search: Search) -> Select[Membership]:
         found = found.where(or_(*(column.ilike(pattern) for column in columns)))
     if search.skill:
         offered = func.lower(func.array_to_string(Membership.skills_offered, "\n"))
-        found = found.where(func.string_to_array(offered, "\n").contains([search.skill.lower()]))
+        found = found.where(literal(search.skill.lower()) == any_(func.string_to_array(offered, "\n")))
     if search.language:
         found = found.where(Membership.languages.contains([search.language.lower()]))
     if search.mentors_only:
@@ -52,8 +53,12 @@ async def search_people(
 
 
 async def person(db: AsyncSession, actor: Actor, membership_id: UUID) -> PersonRead:
-    """Someone visible to the actor."""
-    return (await _present(db, actor, [await blocks.person(db, actor, membership_id)]))[0]
+    """Someone the actor can find, or has to do with."""
+    try:
+        found = await blocks.person(db, actor, membership_id)
+    except NotFound:
+        found = await pairings.counterpart(db, actor, membership_id)
+    return (await _present(db, actor, [found]))[0]
 
 
 async def _present(db: AsyncSession, actor: Actor, rows: list[Membership]) -> list[PersonRead]:

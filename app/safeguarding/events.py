@@ -8,4 +8,5 @@ from app.core.db import Event
 class ReportFiled(Event):
     report_id: UUID
     organisation_id: UUID
-    subject_account_id: UUID | None
+    about: frozenset[UUID]
+    """The accounts that it is about, or may be: they are not told."""

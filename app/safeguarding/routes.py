@@ -37,7 +37,11 @@ async def list_my_reports(actor: CurrentActor, db: Db, paging: Paging) -> Page[R
     return Page(items=[ReportReceipt.model_validate(row) for row in rows], next_cursor=cursor)
 
 
-@router.get("/organisations/{organisation_id}/reports", response_model=Page[ReportRead], responses=_done)
+@router.get(
+    "/organisations/{organisation_id}/reports",
+    response_model=Page[ReportRead],
+    responses=problems(Unauthenticated, Forbidden, NotFound),
+)
 async def list_reports(
     organisation_id: UUID, actor: CurrentActor, db: Db, paging: Paging
 ) -> Page[ReportRead]:
@@ -47,7 +51,11 @@ async def list_reports(
     return Page(items=[ReportRead.model_validate(row) for row in rows], next_cursor=cursor)
 
 
-@router.post("/reports/{report_id}/resolve", response_model=ReportRead, responses=_done)
+@router.post(
+    "/reports/{report_id}/resolve",
+    response_model=ReportRead,
+    responses=problems(Unauthenticated, NotFound, Conflict),
+)
 async def resolve_report(report_id: UUID, body: ReportResolve, actor: CurrentActor, db: Db) -> Report:
     """Close a report with a note of what was done."""
     return await service.resolve(db, actor, report_id, body)

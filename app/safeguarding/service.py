@@ -26,7 +26,9 @@ async def file(db: AsyncSession, actor: Actor, body: ReportFile) -> Report:
     One report per organisation that must act; the reporter's own is returned.
     """
     subject = await _subject(db, actor, body)
-    own = await _reporting_as(db, actor, body, subject)
+    met = await _people_met(db, actor, body)
+    own = await _reporting_as(db, actor, met, subject)
+    about = {subject.account_id} if subject else {row.account_id for row in met.values()} - {actor.account_id}
     places = [own.organisation_id]
     if subject is not None and subject.organisation_id != own.organisation_id:
         places.append(subject.organisation_id)
@@ -41,6 +43,7 @@ async def file(db: AsyncSession, actor: Actor, body: ReportFile) -> Report:
         )
         for place in places
     ]
+    await _must_reach_someone(db, places, about)
     db.add_all(reports)
     await db.flush()
     for report in reports:
@@ -50,10 +53,22 @@ async def file(db: AsyncSession, actor: Actor, body: ReportFile) -> Report:
             ReportFiled(
                 report_id=report.id,
                 organisation_id=report.organisation_id,
-                subject_account_id=subject.account_id if subject else None,
+                about=frozenset(about),
             ),
         )
     return reports[0]
+
+
+async def _must_reach_someone(db: AsyncSession, places: list[UUID], about: set[UUID]) -> None:
+    """A report that only its subject could read must not look as if it had been heard."""
+    for place in places:
+        if await organisations.coordinator_accounts(db, place) - about:
+            return
+    raise Conflict(
+        "nobody_to_report_to",
+        "Nobody but the person concerned could read this here, so it was not sent. Turn to someone you trust "
+        "outside Mentorspan, or to the people who run this service.",
+    )
 
 
 async def _subject(db: AsyncSession, actor: Actor, body: ReportFile) -> Membership | None:
@@ -65,24 +80,28 @@ async def _subject(db: AsyncSession, actor: Actor, body: ReportFile) -> Membersh
         raise invalid("/membership_id", "There is nobody here that you can see.", "unknown_person") from None
 
 
+async def _people_met(db: AsyncSession, actor: Actor, body: ReportFile) -> dict[UUID, Membership]:
+    """Everyone in the meeting that is reported, the actor among them; nobody when none is."""
+    if body.meeting_id is None:
+        return {}
+    try:
+        meeting = await meetings.known(db, actor, body.meeting_id)
+    except NotFound:
+        raise invalid(
+            "/meeting_id", "There is no meeting here that you can see.", "unknown_meeting"
+        ) from None
+    return (await pairings.one(db, meeting.pairing_id)).people()
+
+
 async def _reporting_as(
-    db: AsyncSession, actor: Actor, body: ReportFile, subject: Membership | None
+    db: AsyncSession, actor: Actor, met: dict[UUID, Membership], subject: Membership | None
 ) -> Membership:
     """The membership through which the actor met what is reported."""
     own = await organisations.all_own(db, actor)
     if not own:
         raise Conflict("no_organisation", "You are in no organisation whose coordinators could act.")
-    if body.meeting_id is not None:
-        try:
-            meeting = await meetings.get(db, actor, body.meeting_id)
-        except NotFound:
-            raise invalid(
-                "/meeting_id", "There is no meeting here that you can see.", "unknown_meeting"
-            ) from None
-        people = (await pairings.one(db, meeting.pairing_id)).people()
-        return next((row for row in own if row.id in people), own[0])
-    here = subject.organisation_id if subject else None
-    return next((row for row in own if row.organisation_id == here), own[0])
+    here = subject.organisation_id if subject and not met else None
+    return next((row for row in own if row.id in met or row.organisation_id == here), own[0])
 
 
 async def addressed_to(db: AsyncSession, actor: Actor, organisation_id: UUID) -> Select[Report]:

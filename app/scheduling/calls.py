@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.auth import Actor, Doorkeeper
 from app.accounts.events import SessionEnded
+from app.blocks import queries as blocks
 from app.core import clock
 from app.core.db import after_commit
 from app.core.errors import Conflict, Unavailable
@@ -20,7 +21,7 @@ from app.pairings import queries as pairings
 from app.pairings.models import Pairing
 from app.scheduling import queries
 from app.scheduling.models import Attendance, Call, CallCommand, Meeting, MeetingStatus, Node
-from app.scheduling.schemas import IceServer, TicketRead
+from app.scheduling.schemas import MOST_IN_A_CALL, IceServer, TicketRead
 from app.settings import Settings
 from signalling.contracts.bus import Bus, BusUnavailable
 from signalling.contracts.calls import (
@@ -38,7 +39,7 @@ from signalling.contracts.calls import (
 from signalling.contracts.tickets import TICKET_SECONDS, CallTicket, issue_call_ticket
 
 log = structlog.get_logger()
-TURN_SECONDS = 600
+TURN_AFTER = timedelta(hours=1)
 
 
 async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: UUID) -> TicketRead:
@@ -50,11 +51,14 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
     people = pairing.people()
     accounts = {row.account_id for row in people.values()}
     own = next(row for row in people.values() if row.account_id == actor.account_id)
-    if len(accounts) > 2:
+    if len(accounts) > MOST_IN_A_CALL:
         raise Conflict(
             "forwarding_unavailable", "Calls of more than two people are not available on this server yet."
         )
+    if accounts & await blocks.apart_from(db, actor.account_id):
+        raise Conflict("nobody_to_call", "There is nobody in this meeting whom you can call.")
     call, node = await _place(db, meeting)
+    ice_policy = _ice_policy(door.settings, list(people.values()))
     issued = clock.now()
     signed = issue_call_ticket(
         CallTicket(
@@ -67,6 +71,7 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
             name=own.name,
             organisation=own.organisation.name,
             role=_role(pairing, own.id),
+            ice_policy=ice_policy,
         ),
         key=door.keys.signing,
         issuer=door.settings.issuer,
@@ -77,8 +82,8 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
         expires_at=issued + timedelta(seconds=TICKET_SECONDS),
         call_id=call.id,
         socket_url=f"{node.url}/calls/{call.id}",
-        ice_servers=ice_servers(door.settings, actor.account_id),
-        ice_policy=_ice_policy(door.settings, list(people.values())),
+        ice_servers=ice_servers(door.settings, actor.account_id, meeting.join_closes_at + TURN_AFTER),
+        ice_policy=ice_policy,
         topology="direct",
     )
 
@@ -112,11 +117,14 @@ async def _place(db: AsyncSession, meeting: Meeting) -> tuple[Call, Node]:
     return call, nodes[call.node]
 
 
-def ice_servers(settings: Settings, account_id: UUID) -> list[IceServer]:
-    """STUN as configured, TURN with credentials that expire (coturn's `use-auth-secret`)."""
+def ice_servers(settings: Settings, account_id: UUID, until: datetime) -> list[IceServer]:
+    """STUN as configured, TURN with credentials that expire (coturn's `use-auth-secret`).
+
+    They must outlast the call: a phone that changes networks asks the relay anew, long after it entered.
+    """
     found = [IceServer(urls=list(settings.stun_urls))] if settings.stun_urls else []
     if settings.turn_urls and settings.turn_secret:
-        username = f"{int(clock.now().timestamp()) + TURN_SECONDS}:{account_id}"
+        username = f"{int(until.timestamp())}:{account_id}"
         # The TURN REST scheme prescribes HMAC-SHA1.
         mac = hmac.new(settings.turn_secret.encode(), username.encode(), hashlib.sha1).digest()
         credential = base64.b64encode(mac).decode()

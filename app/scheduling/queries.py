@@ -13,10 +13,21 @@ from app.core import clock
 from app.core.errors import NotFound
 from app.pairings import queries as pairings
 from app.pairings.models import Pairing, Participant
-from app.scheduling.models import Attendance, Booking, Call, CallCommand, Meeting, MeetingStatus, Node
+from app.scheduling.models import (
+    JOIN_AFTER,
+    Attendance,
+    Booking,
+    Call,
+    CallCommand,
+    Meeting,
+    MeetingStatus,
+    Node,
+)
 
 NODE_ALIVE = timedelta(seconds=20)
 NODE_GONE = timedelta(minutes=5)
+CALL_OVERRUN = timedelta(hours=12)
+"""How long people may stay in a call after nobody can enter it any more."""
 
 
 def visible_to(actor: Actor) -> Select[Meeting]:
@@ -24,17 +35,30 @@ def visible_to(actor: Actor) -> Select[Meeting]:
     return select(Meeting).where(Meeting.pairing_id.in_(pairings.participating(actor)))
 
 
-async def get(db: AsyncSession, actor: Actor, meeting_id: UUID) -> Meeting:
-    """A meeting visible to the actor, locked."""
+async def get(db: AsyncSession, actor: Actor, meeting_id: UUID, *, lock: bool = True) -> Meeting:
+    """A meeting visible to the actor, locked for change unless it is only read."""
+    statement = visible_to(actor).where(Meeting.id == meeting_id)
+    if lock:
+        statement = statement.with_for_update(of=Meeting, key_share=True)
+    found = await db.scalar(statement.execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound()
+    return found
+
+
+async def known(db: AsyncSession, actor: Actor, meeting_id: UUID) -> Meeting:
+    """A meeting the actor takes or took part in, also when a block stands between them already."""
     found = await db.scalar(
-        visible_to(actor)
-        .where(Meeting.id == meeting_id)
-        .with_for_update(of=Meeting)
-        .execution_options(populate_existing=True)
+        select(Meeting).where(Meeting.id == meeting_id, Meeting.pairing_id.in_(pairings.ever_in(actor)))
     )
     if found is None:
         raise NotFound()
     return found
+
+
+def with_actor(actor: Actor) -> Select[UUID]:
+    """The ids of all meetings that `known` finds."""
+    return select(Meeting.id).where(Meeting.pairing_id.in_(pairings.ever_in(actor)))
 
 
 async def one(db: AsyncSession, meeting_id: UUID) -> Meeting:
@@ -78,22 +102,28 @@ async def open_of_pairing(db: AsyncSession, pairing_id: UUID) -> list[Meeting]:
         select(Meeting)
         .where(Meeting.pairing_id == pairing_id, _open(), Meeting.ends_at > clock.now())
         .order_by(Meeting.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return list(rows)
 
 
 async def calls_of_pairing(db: AsyncSession, pairing_id: UUID) -> list[Call]:
-    """Calls that a pairing's meetings became."""
+    """Calls of a pairing's meetings that somebody may still be in although the meeting's time is over."""
     rows = await db.scalars(
-        select(Call).join(Meeting, Meeting.id == Call.meeting_id).where(Meeting.pairing_id == pairing_id)
+        select(Call)
+        .join(Meeting, Meeting.id == Call.meeting_id)
+        .where(
+            Meeting.pairing_id == pairing_id,
+            Meeting.status == MeetingStatus.BOOKED,
+            Meeting.ends_at > clock.now() - JOIN_AFTER - CALL_OVERRUN,
+        )
     )
     return list(rows)
 
 
 async def call_of_meeting(db: AsyncSession, meeting_id: UUID) -> Call | None:
     """The call that a meeting became, locked."""
-    return await db.scalar(select(Call).where(Call.meeting_id == meeting_id).with_for_update())
+    return await db.scalar(select(Call).where(Call.meeting_id == meeting_id).with_for_update(key_share=True))
 
 
 async def live_nodes(db: AsyncSession) -> list[Node]:
@@ -168,7 +198,7 @@ async def stay_ended(db: AsyncSession, stay: Attendance) -> None:
 
 def _stay(stay: Attendance) -> Insert:
     return insert(Attendance).values(
-        {name: getattr(stay, name) for name in Attendance.__table__.columns.keys()}
+        {column.name: getattr(stay, column.name) for column in Attendance.__table__.columns}
     )
 
 
@@ -215,6 +245,12 @@ async def open_commands(db: AsyncSession, *, older_than: timedelta) -> list[Call
         .limit(500)
     )
     return list(rows)
+
+
+async def clear_away(db: AsyncSession, before: datetime) -> None:
+    """Forget commands that were done, and nodes that were last heard of, before then."""
+    await db.execute(delete(CallCommand).where(CallCommand.done_at < before))
+    await db.execute(delete(Node).where(Node.seen_at < before))
 
 
 async def close_commands_of_gone_nodes(db: AsyncSession) -> None:

@@ -76,7 +76,11 @@ async def decline_meeting(meeting_id: UUID, actor: CurrentActor, db: Db) -> Meet
     return await service.decline(db, actor, meeting_id)
 
 
-@router.post("/meetings/{meeting_id}/cancel", response_model=MeetingRead, responses=_done)
+@router.post(
+    "/meetings/{meeting_id}/cancel",
+    response_model=MeetingRead,
+    responses=problems(Unauthenticated, NotFound, Conflict),
+)
 async def cancel_meeting(meeting_id: UUID, actor: CurrentActor, db: Db) -> MeetingRead:
     """Cancel a meeting: the time is free again, and a call under way ends."""
     return await service.cancel(db, actor, meeting_id)
@@ -86,6 +90,7 @@ async def cancel_meeting(meeting_id: UUID, actor: CurrentActor, db: Db) -> Meeti
     "/meetings/{meeting_id}/ticket",
     status_code=201,
     response_model=TicketRead,
+    response_model_exclude_none=True,  # an RTCIceServer knows no null
     responses=_seen | problems(Conflict, Unavailable),
 )
 async def issue_ticket(meeting_id: UUID, actor: CurrentActor, door: Door, db: Db) -> TicketRead:

@@ -11,6 +11,10 @@ from app.organisations.schemas import PersonBrief
 from app.pairings.models import Kind, Pairing, Part
 from app.pairings.models import Status as PairingStatus
 from app.scheduling.models import Meeting, MeetingStatus
+from signalling.contracts.calls import LeaveReason
+
+MOST_IN_A_CALL = 2
+"""Direct calls hold two people."""
 
 MeetingVerb = Literal["accept", "decline", "cancel", "join"]
 
@@ -78,7 +82,7 @@ def verbs(meeting: Meeting, pairing: Pairing, me: UUID) -> list[MeetingVerb]:
         found.append("cancel")
     if meeting.status == MeetingStatus.BOOKED and not meeting.over:
         found.append("cancel")
-    if meeting.joinable:
+    if meeting.joinable and len({row.account_id for row in pairing.people().values()}) <= MOST_IN_A_CALL:
         found.append("join")
     return found
 
@@ -110,7 +114,9 @@ class StayRead(Read):
     name: str
     joined_at: datetime
     left_at: datetime | None
-    reason: str | None
+    reason: LeaveReason | Literal["lease_lapsed"] | None = Field(
+        description="Why they left; `lease_lapsed` when the server they were on fell silent."
+    )
 
 
 class AttendanceRead(Read):

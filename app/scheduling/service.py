@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.auth import Actor
 from app.audit import service as audit
 from app.blocks import queries as blocks
+from app.blocks.events import Blocked
 from app.core import clock
 from app.core.db import emit
 from app.core.errors import Conflict, Forbidden, invalid
@@ -32,16 +33,13 @@ HORIZON = timedelta(days=730)
 async def present(db: AsyncSession, actor: Actor, meetings: Sequence[Meeting]) -> list[MeetingRead]:
     """The meetings as the actor sees them."""
     apart = await blocks.apart_from(db, actor.account_id)
-    found: dict[UUID, Pairing] = {}
-    for meeting in meetings:
-        if meeting.pairing_id not in found:
-            found[meeting.pairing_id] = await pairings.one(db, meeting.pairing_id)
+    found = await pairings.by_ids(db, {meeting.pairing_id for meeting in meetings})
     return [MeetingRead.of(row, found[row.pairing_id], me=actor.account_id, apart=apart) for row in meetings]
 
 
 async def read(db: AsyncSession, actor: Actor, meeting_id: UUID) -> MeetingRead:
     """One meeting as the actor sees it."""
-    return (await present(db, actor, [await queries.get(db, actor, meeting_id)]))[0]
+    return (await present(db, actor, [await queries.get(db, actor, meeting_id, lock=False)]))[0]
 
 
 async def propose(db: AsyncSession, actor: Actor, pairing_id: UUID, body: MeetingPropose) -> MeetingRead:
@@ -89,7 +87,7 @@ async def _must_be_free(db: AsyncSession, actor: Actor, meeting: Meeting, pairin
         raise Conflict("time_taken", "You have another meeting at that time. Choose another time.")
     if busy:
         # Whose time it is follows from a pairing of two; in a circle it stays between them.
-        who = people[next(iter(busy))].name if len(people) == 2 else "Someone in the circle"
+        who = "Someone in the circle" if pairing.kind == Kind.CIRCLE else people[next(iter(busy))].name
         raise Conflict("time_taken", f"{who} has another meeting at that time. Choose another time.")
 
 
@@ -164,7 +162,7 @@ async def _cancel(db: AsyncSession, meeting: Meeting, by_account_id: UUID | None
 
 async def attendance(db: AsyncSession, actor: Actor, meeting_id: UUID) -> AttendanceRead:
     """Who was in the call, from when to when."""
-    meeting = await queries.get(db, actor, meeting_id)
+    meeting = await queries.get(db, actor, meeting_id, lock=False)
     stays = await queries.attendance(db, meeting.id)
     people = await organisations.by_ids(db, {stay.membership_id for stay in stays})
     apart = await blocks.apart_from(db, actor.account_id)
@@ -189,6 +187,13 @@ async def pairing_ended(db: AsyncSession, event: PairingEnded) -> None:
         await _cancel(db, meeting, None)
     for call in await queries.calls_of_pairing(db, event.pairing_id):
         await calls.end(db, call)
+
+
+async def keep_apart(db: AsyncSession, event: Blocked) -> None:
+    """A circle outlives a block between two of its people, but not the call that they are in together."""
+    for pairing in await pairings.circles_of_both(db, event.blocker_id, event.blocked_id):
+        for call in await queries.calls_of_pairing(db, pairing):
+            await calls.end(db, call)
 
 
 async def participant_left(db: AsyncSession, event: ParticipantWentAway) -> None:

@@ -1,0 +1,64 @@
+# The front door. `make` alone lists what there is.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+BIN := .venv/bin
+# Hashes for every platform, and no registry's address.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--upgrade --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint bench openapi migrate doctor shots lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+run: ## serve the demo world on http://localhost:8000, all set-up included
+	@$(PYTHON) bootstrap.py run
+	@exec $(BIN)/mentorspan serve --development --with-parent $$PPID
+
+test: ## lint, types, import contracts, then every test, all set-up included
+	@$(PYTHON) bootstrap.py test
+	@$(MAKE) --no-print-directory lint
+	@cd web && npm run --silent test
+	@$(BIN)/python -m pytest
+
+check: ## the quick part of `test`: no browser and nothing slow
+	@$(PYTHON) bootstrap.py test
+	@$(MAKE) --no-print-directory lint
+	@cd web && npm run --silent test
+	@$(BIN)/python -m pytest -q -m "not slow and not browser"
+
+lint: ## formatting, lint, types (Python and web), import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd web && npm run --silent check
+
+bench: ## measure what the project claims; prints JSON
+	@$(PYTHON) bootstrap.py test
+	@$(BIN)/python -m bench
+
+openapi: ## write openapi.yaml from the code
+	@$(PYTHON) bootstrap.py run
+	@$(BIN)/mentorspan openapi
+
+migrate: ## bring the database to the newest schema
+	@$(PYTHON) bootstrap.py run
+	@$(BIN)/mentorspan migrate
+
+doctor: ## what is wrong here and what to do about it
+	@$(PYTHON) bootstrap.py run
+	@MENTORSPAN_MODE=development $(BIN)/mentorspan doctor
+
+shots: ## screenshots of the main pages, for looking at
+	@$(PYTHON) bootstrap.py test
+	@$(BIN)/python -m tests.e2e.shots
+
+lock: ## resolve the dependencies anew and write the lock files
+	$(LOCK) pyproject.toml --group build -o requirements.lock
+	$(LOCK) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --group node -o requirements-node.lock
+
+clean: ## remove the environment and the web client's packages; data stay
+	rm -rf .venv web/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

@@ -1,0 +1,257 @@
+"""The rules of the house that no off-the-shelf linter knows. Each is shown to catch its own violation."""
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = ROOT / "app"
+DOORS = {"__init__", "routes", "schemas", "service", "queries", "models", "events"}
+OTHER_DOORS = {
+    "accounts/auth": "the dependency that says who is calling",
+    "accounts/tokens": "what access and refresh tokens look like",
+    "accounts/passwords": "argon2, off the event loop",
+    "scheduling/calls": "tickets and commands out, facts in: a verb file of its own beside service",
+}
+STATEMENTS = {"select", "update", "delete", "insert"}
+# Files outside `queries.py` that make statements, and why they may.
+STATEMENT_FILES = {
+    "core/idempotency.py": "plumbing: its own table, claimed in one statement",
+    "core/locks.py": "plumbing: selects an advisory lock, no row",
+    "core/mailbox.py": "plumbing: its own table, read by the mailbox page",
+}
+EMITTERS = {"service.py", "calls.py"}
+# Operations that someone who is not signed in may call; everything else names its actor.
+PUBLIC = {"sign_up", "verify_email", "resend_verification", "sign_in", "refresh_session"}
+LATE_IMPORTS = {
+    "app/cli.py": "a command loads only what it runs",
+    "signalling/main.py": "uvloop is not on every platform",
+}
+
+CLOCK_FILES = {
+    "core/clock.py": "the one place",
+    "doctor.py": "compares the clocks of machines, so it must not be moved with ours",
+}
+
+Fault = tuple[int, str]
+Lint = Callable[[ast.Module, str], Iterator[Fault]]
+
+
+def rooms() -> list[Path]:
+    """Folders of app except the plumbing."""
+    return sorted(path.parent for path in APP.glob("*/__init__.py") if path.parent.name != "core")
+
+
+def called(node: ast.AST) -> str:
+    """The bare name of what a call calls."""
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+
+
+def method(node: ast.AST) -> str:
+    """The name of the method that a call calls."""
+    return node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
+
+
+def statements(tree: ast.Module, path: str) -> Iterator[Fault]:
+    """Only `queries.py` reads and changes rows by statement."""
+    if path.endswith("/queries.py") or path in STATEMENT_FILES:
+        return
+    for node in ast.walk(tree):
+        name = called(node) or (method(node) if _of_sqlalchemy(node) else "")
+        if name in STATEMENTS and isinstance(node, ast.Call):
+            yield node.lineno, f"{name}() belongs in queries.py"
+        if isinstance(node, ast.Call) and method(node) in ("get", "get_one", "refresh") and _on_db(node):
+            yield node.lineno, f"db.{method(node)}() belongs in queries.py"
+
+
+def _of_sqlalchemy(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in ("sa", "sqlalchemy", "postgresql")
+    )
+
+
+def _on_db(node: ast.Call) -> bool:
+    return (
+        isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in ("db", "session")
+    )
+
+
+def emitting(tree: ast.Module, path: str) -> Iterator[Fault]:
+    """Events leave by the verbs."""
+    if Path(path).name in EMITTERS:
+        return
+    for node in ast.walk(tree):
+        if called(node) == "emit" and isinstance(node, ast.Call):
+            yield node.lineno, "emit() belongs in service.py"
+
+
+def clocks(tree: ast.Module, path: str) -> Iterator[Fault]:
+    """One place reads the time."""
+    if path in CLOCK_FILES:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            where = (node.value.id, node.attr)
+            if where in {("datetime", name) for name in ("now", "utcnow", "today")} | {
+                ("date", "today"), ("time", "time"), ("time", "time_ns"),
+            }:  # fmt: skip
+                yield node.lineno, f"{'.'.join(where)} reads the time; use core/clock.py"
+
+
+def commits(tree: ast.Module, path: str) -> Iterator[Fault]:
+    """A request is one transaction, and rooms do not end it."""
+    del path
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and method(node) in ("commit", "rollback", "begin", "begin_nested"):
+            yield node.lineno, f"{method(node)}() is the request's business"
+
+
+def routes(tree: ast.Module, path: str) -> Iterator[Fault]:
+    """Every operation has its transaction and its actor in its signature, and no decision in its body."""
+    if not path.endswith("/routes.py"):
+        return
+    for node in tree.body:
+        if not isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef) or not _is_route(node):
+            continue
+        kinds = {ast.unparse(each.annotation) for each in node.args.args if each.annotation}
+        if "Db" not in kinds:
+            yield node.lineno, f"{node.name} declares no Db"
+        if ("CurrentActor" in kinds) is (node.name in PUBLIC):
+            yield node.lineno, f"{node.name} must name its actor, or be on the public list, and not both"
+
+
+def _is_route(node: ast.AsyncFunctionDef | ast.FunctionDef) -> bool:
+    return any(method(each) in ("get", "post", "put", "patch", "delete") for each in node.decorator_list)
+
+
+def late_imports(tree: ast.Module, path: str) -> Iterator[Fault]:
+    """Imports stand at the top."""
+    if path in LATE_IMPORTS:
+        return
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    yield node.lineno, "an import inside a function"
+
+
+def faults(lint: Lint, paths: Iterable[Path], base: Path) -> list[str]:
+    """What a lint finds in files, in words."""
+    return [
+        f"{path.relative_to(ROOT)}:{line}: {what}"
+        for path in paths
+        for line, what in lint(ast.parse(path.read_text()), path.relative_to(base).as_posix())
+    ]
+
+
+def of_rooms() -> list[Path]:
+    return sorted(path for room in rooms() for path in room.glob("*.py"))
+
+
+def of_app() -> list[Path]:
+    return sorted(path for path in APP.rglob("*.py"))
+
+
+def of_both() -> list[Path]:
+    return of_app() + sorted((ROOT / "signalling").rglob("*.py"))
+
+
+CASES: list[tuple[Lint, Callable[[], list[Path]], Path]] = [
+    (statements, of_app, APP),
+    (emitting, of_app, APP),
+    (clocks, of_app, APP),
+    (commits, of_rooms, APP),
+    (routes, of_rooms, APP),
+    (late_imports, of_both, ROOT),
+]
+
+
+@pytest.mark.parametrize(("lint", "files", "base"), CASES, ids=lambda value: getattr(value, "__name__", ""))
+def test_the_house_keeps_its_rules(lint: Lint, files: Callable[[], list[Path]], base: Path) -> None:
+    found = files()
+    assert len(found) > 30
+    assert faults(lint, found, base) == []
+
+
+ROUTE = "@router.post('/x')\nasync def {name}({signature}) -> None: ...\n"
+
+
+@pytest.mark.parametrize(
+    ("lint", "path", "violation"),
+    [
+        (statements, "pairings/service.py", "async def f(db): await db.scalar(select(Pairing))"),
+        (statements, "pairings/service.py", "update(Pairing).values(x=1)"),
+        (statements, "pairings/routes.py", "delete(Goal)"),
+        (statements, "scheduling/calls.py", "insert(Node)"),
+        (statements, "demo.py", "sa.select(1)"),
+        (statements, "pairings/service.py", "async def f(db): await db.get(Pairing, 1)"),
+        (statements, "pairings/service.py", "async def f(db): await db.refresh(row)"),
+        (emitting, "pairings/queries.py", "emit(db, Happened())"),
+        (clocks, "pairings/models.py", "datetime.now(UTC)"),
+        (clocks, "pairings/models.py", "instant(default_factory=datetime.utcnow)"),
+        (clocks, "core/limits.py", "time.time()"),
+        (commits, "pairings/service.py", "async def f(db): await db.commit()"),
+        (commits, "pairings/service.py", "async def f(db): await db.rollback()"),
+        (routes, "pairings/routes.py", ROUTE.format(name="peek", signature="actor: CurrentActor")),
+        (routes, "pairings/routes.py", ROUTE.format(name="peek", signature="db: Db")),
+        (routes, "x/routes.py", ROUTE.format(name="sign_in", signature="db: Db, actor: CurrentActor")),
+        (late_imports, "app/front.py", "def f():\n    import json"),
+        (late_imports, "signalling/hub.py", "async def f():\n    from json import loads"),
+    ],
+)
+def test_each_rule_catches_its_violation(lint: Lint, path: str, violation: str) -> None:
+    assert list(lint(ast.parse(violation), path)) != []
+
+
+@pytest.mark.parametrize(
+    ("lint", "path", "fine"),
+    [
+        (statements, "pairings/queries.py", "select(Pairing)"),
+        (statements, "pairings/service.py", "some.get('key')"),
+        (emitting, "pairings/service.py", "emit(db, Happened())"),
+        (clocks, "core/clock.py", "datetime.now(UTC)"),
+        (clocks, "core/watchdog.py", "time.monotonic()"),
+        (routes, "pairings/routes.py", ROUTE.format(name="peek", signature="db: Db, actor: CurrentActor")),
+        (routes, "accounts/routes.py", ROUTE.format(name="sign_in", signature="db: Db")),
+    ],
+)
+def test_no_rule_cries_wolf(lint: Lint, path: str, fine: str) -> None:
+    assert list(lint(ast.parse(fine), path)) == []
+
+
+def strange_doors(files: Iterable[str]) -> list[str]:
+    """Files of rooms that are no door, by `room/name`."""
+    return [file for file in files if file.partition("/")[2] not in DOORS and file not in OTHER_DOORS]
+
+
+def test_every_room_has_the_same_doors() -> None:
+    files = {path.relative_to(APP).with_suffix("").as_posix() for path in of_rooms()}
+    assert strange_doors(files) == []
+    assert set(OTHER_DOORS) <= files, "an exception that is needed no more"
+    assert strange_doors(["pairings/helpers", "pairings/service"]) == ["pairings/helpers"]
+
+
+def test_no_exception_outlives_its_reason() -> None:
+    for path in STATEMENT_FILES:
+        source = ast.parse((APP / path).read_text())
+        assert list(statements(source, "elsewhere.py")), path
+    for path in CLOCK_FILES:
+        source = ast.parse((APP / path).read_text())
+        assert list(clocks(source, "elsewhere.py")), path
+    for path in LATE_IMPORTS:
+        source = ast.parse((ROOT / path).read_text())
+        assert list(late_imports(source, "elsewhere.py")), path
+    names = {
+        node.name
+        for path in of_rooms()
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.AsyncFunctionDef) and _is_route(node)
+    }
+    assert names >= PUBLIC

@@ -1,0 +1,11 @@
+"""The whole visibility matrix. An operation without a row in it fails the build."""
+
+from typing import Final
+
+import tests.app.visibility_rows_together  # noqa: F401 - it adds its rows
+from tests.app.visibility_rows import ROWS
+
+FIRST_ROWS: Final = {row.operation: row for row in reversed(ROWS)}
+"""The plainest scene of each operation."""
+
+__all__ = ["FIRST_ROWS", "ROWS"]

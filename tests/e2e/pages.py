@@ -1,0 +1,76 @@
+"""Every page of the web client, and how to come to it as someone of the demo world."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from playwright.async_api import Browser, Page, expect
+
+from app.demo import PASSWORD
+from tests.e2e.arrange import as_person
+from tests.e2e.browser import new_page
+from tests.e2e.people import sign_in
+from tests.e2e.served import Served
+
+OUTSIDE = {"sign-in": "/sign-in", "sign-up": "/sign-up", "verify": "/verify", "mailbox": "/mailbox"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One page, and who looks at it."""
+
+    name: str
+    path: str
+    email: str | None = None
+
+
+async def places(served: Served) -> list[Place]:
+    """All pages, with the ids of the demo world."""
+    priya, ruth = "priya@riverbank.example", "ruth@riverbank.example"
+    api = await as_person(served, priya)
+    pairings = (await api.ok("GET", "/v1/pairings"))["items"]
+    pairing = next(row["id"] for row in pairings if row["kind"] == "one_to_one")
+    circle = next(row["id"] for row in pairings if row["kind"] == "circle")
+    meetings = (await api.ok("GET", "/v1/meetings"))["items"]
+    meeting = next(row["id"] for row in meetings if row["status"] in ("proposed", "booked"))
+    person = (await api.ok("GET", "/v1/people?q=Helen"))["items"][0]["id"]
+    await api.client.aclose()
+    inside = {
+        "home": "/",
+        "people": "/people",
+        "person": f"/people/{person}",
+        "pairings": "/pairings",
+        "pairing": f"/pairings/{pairing}",
+        "circle": f"/pairings/{circle}",
+        "book": f"/pairings/{pairing}/book",
+        "calendar": "/calendar",
+        "meeting": f"/meetings/{meeting}",
+        "call": f"/meetings/{meeting}/call",
+        "profile": "/profile",
+        "blocks": "/blocks",
+    }
+    tabs = {
+        f"organisation-{tab}": f"/organisation#{tab}" for tab in ("members", "partners", "circles", "reports")
+    }
+    return [
+        *(Place(name, path) for name, path in OUTSIDE.items()),
+        *(Place(name, path, priya) for name, path in inside.items()),
+        *(Place(name, path, ruth) for name, path in tabs.items()),
+    ]
+
+
+async def visit(
+    served: Served, browser: Browser, found: list[Place], **options: object
+) -> AsyncIterator[tuple[Place, Page]]:
+    """Show each place in turn, signing in once a person."""
+    for email in dict.fromkeys(place.email for place in found):
+        page = await new_page(browser, served.url, **options)
+        if email is not None:
+            await sign_in(page, email, PASSWORD)
+        for place in found:
+            if place.email == email:
+                await page.goto("about:blank")
+                await page.goto(place.path)
+                await expect(page.get_by_role("heading", level=1).first).to_be_visible()
+                await page.wait_for_load_state("networkidle")
+                yield place, page
+        await page.context.close()

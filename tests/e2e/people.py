@@ -1,0 +1,92 @@
+"""Doing things in the web client as a person does: by what the page says."""
+
+import re
+
+from playwright.async_api import Page, expect
+
+PASSWORD = "a long sentence works well"
+
+
+async def sign_up(page: Page, name: str, email: str) -> None:
+    """Create an account, open the link in the mail, and confirm it with the password."""
+    await page.goto("/sign-up")
+    await page.get_by_label("Your name").fill(name)
+    await page.get_by_label("E-mail").fill(email)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Create account").click()
+    await expect(page.get_by_role("heading", name="Look in your mailbox")).to_be_visible()
+    await open_mail(page, email, "Confirm your address")
+    await page.get_by_label("E-mail").fill(email)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Confirm and sign in").click()
+    await expect(page.get_by_role("navigation").first).to_be_visible()
+
+
+async def sign_in(page: Page, email: str, password: str) -> None:
+    """Sign in on the page that is open, or on the sign-in page."""
+    if "/sign-in" not in page.url:
+        await page.goto("/sign-in")
+    await page.get_by_label("E-mail").fill(email)
+    await page.get_by_label("Password").fill(password)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await expect(page.get_by_role("navigation").first).to_be_visible()
+    await page.wait_for_url(re.compile(r"/(home)?$"))
+
+
+async def open_mail(page: Page, email: str, subject: str) -> None:
+    """Follow the link in the newest mail to `email` about `subject`."""
+    link = await _mailed_link(page, email, subject)
+    await page.goto(link)
+
+
+async def _mailed_link(page: Page, email: str, subject: str) -> str:
+    for _ in range(100):
+        answer = await page.request.get("/v1/mailbox")
+        for mail in (await answer.json())["items"]:
+            if mail["to"] == email and subject in mail["subject"]:
+                found = re.search(r"https?://\S+", mail["text"])
+                assert found
+                return found.group()
+        await page.wait_for_timeout(100)
+    raise AssertionError(f"no mail about {subject!r} to {email}")
+
+
+async def stats(page: Page) -> dict[str, float]:
+    """How many frames the browser has decoded in its call, and how much sound it has heard."""
+    found: dict[str, float] = await page.evaluate(
+        """async () => {
+          const found = { framesDecoded: 0, totalAudioEnergy: 0 };
+          for (const link of await window.mentorspanCall.stats())
+            for (const row of link.reports)
+              if (row.type === "inbound-rtp") {
+                found.framesDecoded += row.framesDecoded ?? 0;
+                found.totalAudioEnergy += row.totalAudioEnergy ?? 0;
+              }
+          return found;
+        }"""
+    )
+    return found
+
+
+async def join(page: Page) -> None:
+    """From a meeting's page through the device check into the call."""
+    await page.get_by_role("link", name=re.compile("^Join")).first.click()
+    await page.get_by_role("button", name="Join", exact=True).click()
+
+
+async def in_call(page: Page) -> None:
+    """Wait until the call page says that it is connected to the other side."""
+    await expect(page.locator("[data-state=connected]")).to_be_visible(timeout=20_000)
+
+
+async def sees_and_hears(page: Page) -> None:
+    """Frames are decoded and sound is heard, and both go on."""
+    before = now = await stats(page)
+    for _ in range(60):
+        await page.wait_for_timeout(250)
+        before, now = now, await stats(page)
+        if 0 < before["framesDecoded"] < now["framesDecoded"] and (
+            0 < before["totalAudioEnergy"] < now["totalAudioEnergy"]
+        ):
+            return
+    raise AssertionError(f"no picture or no sound: {before} then {now}")

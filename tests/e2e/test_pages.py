@@ -1,0 +1,106 @@
+"""What every page promises: nothing sticks out, axe finds nothing serious, no script fails or is refused."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import Page
+
+from tests.e2e.browser import DESKTOP, PHONE, open_browser
+from tests.e2e.pages import places, visit
+from tests.e2e.served import Served
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+async def serious_findings(page: Page) -> list[str]:
+    """What axe-core calls serious or critical, with the element it means."""
+    await page.evaluate(AXE.read_text())
+    result: dict[str, Any] = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{rule['id']}: {node['target']}"
+        for rule in result["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
+async def sideways(page: Page) -> list[str]:
+    """Elements that stick out of the page's width."""
+    found: list[str] = await page.evaluate(
+        """() => {
+          const width = document.documentElement.clientWidth;
+          if (document.documentElement.scrollWidth <= width) return [];
+          return [...document.querySelectorAll("body *")]
+            .filter((each) => each.getBoundingClientRect().right > width + 1)
+            .map((each) => each.tagName + "." + each.className).slice(0, 5).concat("page scrolls sideways");
+        }"""
+    )
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_serious(served: Served, scheme: Literal["light", "dark"]) -> None:
+    found: dict[str, list[str]] = {}
+    async with open_browser() as browser:
+        async for place, page in visit(
+            served,
+            browser,
+            await places(served),
+            viewport=DESKTOP,
+            color_scheme=scheme,
+            reduced_motion="reduce",
+        ):
+            if findings := await serious_findings(page):
+                found[place.name] = findings
+    assert not found
+
+
+async def test_axe_would_find_something(served: Served) -> None:
+    """The control: a picture without words and a grey word on grey are found."""
+    async with open_browser() as browser:
+        async for _, page in visit(served, browser, (await places(served))[:1], viewport=DESKTOP):
+            await page.evaluate(
+                """() => { const main = document.querySelector("main") ?? document.body;
+                  const word = document.createElement("p"); word.textContent = "hardly there";
+                  word.style.color = "#999"; word.style.background = "#aaa"; main.append(word);
+                  main.append(document.createElement("img")); }"""
+            )
+            findings = " ".join(await serious_findings(page))
+            assert "image-alt" in findings
+            assert "color-contrast" in findings
+
+
+async def test_nothing_sticks_out_on_a_phone(served: Served) -> None:
+    found: dict[str, list[str]] = {}
+    async with open_browser() as browser:
+        async for place, page in visit(served, browser, await places(served), viewport=PHONE):
+            if wide := await sideways(page):
+                found[place.name] = wide
+    assert not found
+
+
+async def test_something_sticking_out_would_be_seen(served: Served) -> None:
+    """The control."""
+    async with open_browser() as browser:
+        async for _, page in visit(served, browser, (await places(served))[:1], viewport=PHONE):
+            await page.evaluate("document.body.append(Object.assign(new Image(500, 5), { alt: '' }))")
+            assert await sideways(page)
+
+
+async def test_no_page_reports_an_error(served: Served) -> None:
+    """Neither a script that fails nor anything that the content security policy had to refuse."""
+    said: list[str] = []
+    async with open_browser() as browser:
+        context = await browser.new_context(base_url=served.url)
+        page = await context.new_page()
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        for place in await places(served):
+            if place.email is None:
+                await page.goto(place.path)
+                await page.wait_for_load_state("networkidle")
+        await context.close()
+    # Without a cookie the first refresh is refused: that is how a client learns that nobody is signed in.
+    assert [line for line in said if "401" not in line] == []

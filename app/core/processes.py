@@ -1,5 +1,6 @@
 """Processes that we start: guarded against our sudden death, known to the next run, stopped in order."""
 
+import atexit
 import contextlib
 import fcntl
 import os
@@ -70,6 +71,13 @@ class Watchdog:
         """Its process number, by which the next run can tell whether it is still tidying up."""
         return self._process.pid
 
+    def retire(self) -> None:
+        """We end by ourselves, with nothing left in its care."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None
         # Without its watchdog a run still works; only a kill -9 of it would then leave more to tidy up.
@@ -80,7 +88,9 @@ class Watchdog:
 @cache
 def the_watchdog() -> Watchdog:
     """One watchdog per process that starts others."""
-    return Watchdog()
+    made = Watchdog()
+    atexit.register(made.retire)
+    return made
 
 
 def stop(process: "subprocess.Popen[bytes]", steps: list[tuple[int, float]]) -> int:

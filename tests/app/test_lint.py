@@ -27,6 +27,7 @@ EMITTERS = {"service.py", "calls.py"}
 PUBLIC = {"sign_up", "verify_email", "resend_verification", "sign_in", "refresh_session"}
 LATE_IMPORTS = {
     "app/cli.py": "a command loads only what it runs",
+    "app/core/migrate.py": "Alembic takes most of a second to load, and mostly there is nothing to migrate",
     "signalling/main.py": "uvloop is not on every platform",
 }
 

@@ -27,7 +27,8 @@ class PairingEnded(Event):
 
 
 class ParticipantWentAway(Event):
-    """Someone left a circle."""
+    """Someone left a circle, with all the memberships they were in it by."""
 
     pairing_id: UUID
     account_id: UUID
+    membership_ids: tuple[UUID, ...]

@@ -152,11 +152,15 @@ async def leave(db: AsyncSession, actor: Actor, pairing_id: UUID) -> None:
     if pairing.kind != Kind.CIRCLE:
         raise Conflict("not_a_circle", "A mentorship of two is ended, not left.")
     await _must(db, actor, pairing, "leave", Status.ACTIVE)
-    for part in pairing.current():
-        if part.person.account_id == actor.account_id:
-            part.left_at = clock.now()
+    mine = [part for part in pairing.current() if part.person.account_id == actor.account_id]
+    for part in mine:
+        part.left_at = clock.now()
     audit.record(db, actor.account_id, "pairing.left", pairing.id)
-    emit(db, ParticipantWentAway(pairing_id=pairing.id, account_id=actor.account_id))
+    ids = tuple(sorted({part.membership_id for part in mine}))
+    emit(
+        db,
+        ParticipantWentAway(pairing_id=pairing.id, account_id=actor.account_id, membership_ids=ids),
+    )
 
 
 def _finish(db: AsyncSession, actor_id: UUID, pairing: Pairing) -> None:

@@ -33,6 +33,7 @@ from signalling.contracts.calls import (
     ParticipantJoined,
     ParticipantLeft,
     ParticipantsPresent,
+    RemoveFromCall,
     RevokeSession,
     command_adapter,
 )
@@ -144,6 +145,11 @@ def _ice_policy(settings: Settings, people: list[Membership]) -> Literal["all", 
 async def end(db: AsyncSession, call: Call) -> None:
     """End a call for everybody, at once and for good."""
     await _command(db, call.node, EndCall(call_id=call.id))
+
+
+async def remove(db: AsyncSession, call: Call, membership_ids: tuple[UUID, ...]) -> None:
+    """Put these people out of a call, at once."""
+    await _command(db, call.node, RemoveFromCall(call_id=call.id, membership_ids=membership_ids))
 
 
 async def session_ended(db: AsyncSession, event: SessionEnded) -> None:

@@ -197,6 +197,8 @@ async def keep_apart(db: AsyncSession, event: Blocked) -> None:
 
 
 async def participant_left(db: AsyncSession, event: ParticipantWentAway) -> None:
-    """Whoever left a circle has that time back."""
+    """Whoever left a circle has that time back, and is put out of a call that is under way."""
     for meeting in await queries.open_of_pairing(db, event.pairing_id):
         await queries.free(db, meeting.id, event.account_id)
+    for call in await queries.calls_of_pairing(db, event.pairing_id):
+        await calls.remove(db, call, event.membership_ids)

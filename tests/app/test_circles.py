@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from app.pairings.models import Participant
-from tests.world import ALL_ROLES, Person, World
+from tests.world import ALL_ROLES, Person, World, meeting
 
 pytestmark = pytest.mark.database
 
@@ -86,3 +86,17 @@ async def test_a_circle_takes_no_mentors_place_and_two_verbs_are_not_for_it(worl
     leave = await mentee.post(f"/v1/pairings/{pairing['id']}/leave")
     assert (leave.status_code, leave.json()["code"]) == (409, "not_a_circle")
     assert (await mentee.post(f"/v1/pairings/{circle['id']}/withdraw")).status_code == 409
+
+
+async def test_leaving_a_circle_puts_one_out_of_its_call(world: World) -> None:
+    place = await world.organisation()
+    coordinator = await world.member(place, "Coordinator", roles=ALL_ROLES)
+    lead, ann = [await world.member(place, name) for name in ("Lead", "Ann")]
+    circle = await world.circle(coordinator, [lead], [ann])
+    met = await lead.ok("POST", f"/v1/pairings/{circle['id']}/meetings", meeting())
+    await world.node()
+    call = (await ann.ok("POST", f"/v1/meetings/{met['id']}/ticket"))["call_id"]
+    await ann.ok("POST", f"/v1/pairings/{circle['id']}/leave")
+    ((payload,),) = await world.run("SELECT payload FROM call_command")
+    assert (payload["kind"], payload["call_id"]) == ("remove_from_call", call)
+    assert payload["membership_ids"] == [str(ann.membership_id)]

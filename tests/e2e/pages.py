@@ -11,7 +11,13 @@ from tests.e2e.browser import new_page
 from tests.e2e.people import sign_in
 from tests.e2e.served import Served
 
-OUTSIDE = {"sign-in": "/sign-in", "sign-up": "/sign-up", "verify": "/verify", "mailbox": "/mailbox"}
+OUTSIDE = {
+    "sign-in": "/sign-in",
+    "sign-up": "/sign-up",
+    "verify": "/verify",
+    "confirm": "/verify#token=0123456789012345678901234567890123456789012",
+    "mailbox": "/mailbox",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,12 +48,10 @@ export const KEYED = new Set([
 ]);
 
 export class Api {
-  /** @param {{base?: string}} [options] `base` is where the service lives, when not where this page came from */
-  constructor({ base = "" } = {}) {
-    this.base = base;
+  constructor() {
     this.tokens = new TokenKeeper((attempt) =>
       // keepalive: a rotated cookie must arrive even if the page is left in the middle of it.
-      fetch(`${base}/v1/sessions/refresh`, {
+      fetch("/v1/sessions/refresh", {
         method: "POST",
         headers: { "Content-Type": "application/json", "Idempotency-Key": attempt },
         body: "{}",
@@ -158,7 +156,7 @@ export class Api {
    */
   async #send(method, template, given) {
     const { path, query, body, key, signal } = /** @type {Loose} */ (given ?? {});
-    const url = this.base + address(template, path, query);
+    const url = address(template, path, query);
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
     if (body !== undefined) headers["Content-Type"] = "application/json";

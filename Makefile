@@ -7,7 +7,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--upgrade --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint bench openapi migrate doctor shots lock clean
+.PHONY: help run test check lint crash bench openapi migrate doctor shots lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,10 @@ lint: ## formatting, lint, types (Python and web), import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cd web && npm run --silent check
+
+crash: ## the long run: kill everything again and again, a thousand revocations, hostile clients
+	@$(PYTHON) bootstrap.py test
+	@MENTORSPAN_FULL=1 $(BIN)/python -m pytest -s -n 0 -m "not browser" tests/streams
 
 bench: ## measure what the project claims; prints JSON
 	@$(PYTHON) bootstrap.py test

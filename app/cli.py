@@ -17,6 +17,7 @@ from rich.table import Table
 from app import doctor as doctors
 from app import probes, running
 from app.core import migrate as migrations
+from app.core import streams
 from app.core.private_places import EngineError
 from app.core.processes import Busy
 from app.settings import Settings
@@ -72,7 +73,7 @@ def serve(
 def app() -> None:
     """Serve REST and the web client."""
     settings = _settings()
-    uvicorn.run(
+    public = uvicorn.Config(
         "app.main:create_app",
         factory=True,
         host=settings.app_host,
@@ -87,6 +88,10 @@ def app() -> None:
         log_config=None,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    from app.internal import serve_both  # noqa: PLC0415
+
+    with asyncio.Runner(loop_factory=public.get_loop_factory()) as runner:
+        runner.run(serve_both(public, settings))
 
 
 @cli.command()
@@ -112,6 +117,14 @@ def migrate() -> None:
     console.print("The schema is the newest now." if changed else "The schema was the newest already.")
 
 
+@cli.command()
+def restored() -> None:
+    """Run once after a backup was put back: clients that know newer numbers read everything afresh."""
+    with running.engines(_settings(), bus=False) as engines:
+        count = asyncio.run(streams.renew_epochs(engines.database_url))
+    console.print(f"{count} streams have a new epoch.")
+
+
 @demo.command("seed")
 def seed() -> None:
     """Fill an empty database with two organisations and their people (development only)."""
@@ -134,7 +147,7 @@ def openapi(
     path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("openapi.yaml"),
 ) -> None:
     """Write openapi.yaml from the code."""
-    # Here, in `worker` and in `seed`: no other command should wait for the whole application to load.
+    # Here, in `app`, `worker` and `seed`: no other command should wait for the whole application to load.
     from app.core.openapi import write  # noqa: PLC0415
     from app.main import create_app  # noqa: PLC0415
 

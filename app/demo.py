@@ -11,8 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import passwords
 from app.accounts.auth import Actor
 from app.accounts.models import Account
+from app.chat import queries as chat_queries
+from app.chat import service as chat
+from app.chat.schemas import MessageSend
 from app.core import clock
-from app.core.db import open_database
+from app.core.db import Database, open_database
 from app.core.ids import new_id
 from app.organisations.models import Membership, Organisation, Partnership, Role
 from app.pairings import service as pairings
@@ -131,6 +134,7 @@ async def seed(database_url: str) -> None:
             world = await _people(db)
             await db.flush()
             await _mentorships(db, world)
+        await _talk(database, world)
     finally:
         await database.close()
 
@@ -211,6 +215,31 @@ async def _mentorships(db: AsyncSession, world: _World) -> None:
         circle.id,
         _meeting(_next_weekday(5, 19, "Pacific/Auckland"), 60, "Pacific/Auckland"),
     )
+
+
+TALK: Final = {
+    "pairing": (
+        ("priya", "Thank you for saying yes! I have put three goals in; change whatever you like."),
+        ("amara", "They are good goals. Shall we begin with the court report?"),
+        ("priya", "Yes please. I will bring one that came back with a lot of red in it."),
+        ("amara", "The best kind. Take names and places out first, and bring tea."),
+    ),
+    "meeting": (
+        ("amara", "It is evening here, so the light will be poor; my camera is better than it looks."),
+    ),
+}
+"""What Priya and Amara say in the conversation of their mentorship, and in that of their first meeting."""
+
+
+async def _talk(database: Database, world: _World) -> None:
+    """What is said leaves one message at a time, as from people; the conversations are there by now."""
+    async with database.transaction() as db:
+        talks = await db.scalars(chat_queries.visible_to(world.actor("amara")))
+        ids = {talk.kind: talk.id for talk in talks}
+    for kind, said in TALK.items():
+        for key, text in said:
+            async with database.transaction() as db:
+                await chat.say(db, world.actor(key), ids[kind], MessageSend(client_id=new_id(), text=text))
 
 
 def _ask(world: _World, mentee: str, mentor: str, note: str, kind: Kind = Kind.ONE_TO_ONE) -> PairingAsk:

@@ -1,5 +1,6 @@
 """The REST service: one application made of rooms."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -10,11 +11,14 @@ from app import edge, front, web
 from app.accounts.auth import Doorkeeper
 from app.accounts.routes import router as accounts
 from app.blocks.routes import router as blocks
+from app.chat.routes import router as chat
 from app.core import errors, logging
 from app.core.crypto import load_keys, publish_jwks
 from app.core.db import open_database
 from app.core.limits import open_limits
 from app.core.openapi import TAGS, describe, operation_id
+from app.core.outbox import Relay
+from app.live.routes import router as live
 from app.organisations.routes import router as organisations
 from app.pairings.routes import router as pairings
 from app.people.routes import router as people
@@ -33,7 +37,9 @@ ROOMS: Final[tuple[APIRouter, ...]] = (
     people,
     pairings,
     scheduling,
+    chat,
     safeguarding,
+    live,
 )
 
 
@@ -47,12 +53,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     bus = open_bus(settings.valkey_url)
     database = open_database(settings.database_url, pool=settings.database_pool, reactions=REACTIONS)
     database.context["bus"] = bus
+    relay = database.context["publisher"] = Relay(database, bus)
     app.state.database = database
     app.state.bus = bus
     app.state.door = Doorkeeper(settings=settings, keys=keys, limits=open_limits(settings.valkey_url))
+    carrying = [asyncio.create_task(relay.run()), asyncio.create_task(relay.mark())]
     try:
         yield
     finally:
+        for task in carrying:
+            task.cancel()
+        await asyncio.gather(*carrying, return_exceptions=True)
         await bus.close()
         await database.close()
 

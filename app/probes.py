@@ -67,10 +67,13 @@ def port_problem(host: str, port: int, variable: str) -> str | None:
 
 
 def port_problems(settings: Settings) -> list[str]:
-    """What stands in the way of both services."""
+    """What stands in the way of the services."""
     if settings.app_port == settings.signalling_port and settings.app_host == settings.signalling_host:
         return ["MENTORSPAN_APP_PORT and MENTORSPAN_SIGNALLING_PORT are the same."]
+    if settings.internal_port in (settings.app_port, settings.signalling_port):
+        return ["MENTORSPAN_INTERNAL_PORT is the same as another port."]
     found = [
+        port_problem(settings.internal_host, settings.internal_port, "MENTORSPAN_INTERNAL_PORT"),
         port_problem(settings.app_host, settings.app_port, "MENTORSPAN_APP_PORT"),
         port_problem(settings.signalling_host, settings.signalling_port, "MENTORSPAN_SIGNALLING_PORT"),
     ]

@@ -2,11 +2,15 @@
 
 from app.accounts.events import SessionEnded
 from app.blocks import queries as blocks
-from app.blocks.events import Blocked
+from app.blocks import service as blocking
+from app.blocks.events import Blocked, Unblocked
+from app.chat import service as chat
 from app.core.db import Reactions
+from app.core.outbox import read_with
 from app.notifications import service as notifications
 from app.organisations import queries as organisations
-from app.organisations.events import PartnershipProposed
+from app.organisations.events import PartnershipProposed, ProfileEdited, Rejoined
+from app.pairings import news as pairing_news
 from app.pairings import queries as pairing_queries
 from app.pairings import service as pairings
 from app.pairings.events import (
@@ -16,6 +20,7 @@ from app.pairings.events import (
     PairingProposed,
     ParticipantWentAway,
 )
+from app.safeguarding import service as safeguarding
 from app.safeguarding.events import ReportFiled
 from app.scheduling import calls
 from app.scheduling import service as scheduling
@@ -23,17 +28,20 @@ from app.scheduling.events import MeetingBooked, MeetingCancelled, MeetingDeclin
 
 REACTIONS: Reactions = {
     SessionEnded: [calls.session_ended],
-    Blocked: [pairings.keep_apart, scheduling.keep_apart],
+    Blocked: [pairings.keep_apart, pairing_news.show_anew, scheduling.keep_apart, chat.keep_apart],
+    Unblocked: [pairing_news.show_anew, chat.keep_apart],
+    ProfileEdited: [blocking.profile_edited, pairing_news.profile_edited, safeguarding.profile_edited],
+    Rejoined: [chat.rejoined],
     PartnershipProposed: [notifications.partnership_proposed],
     PairingProposed: [notifications.pairing_proposed],
-    PairingAccepted: [notifications.pairing_accepted],
+    PairingAccepted: [chat.pairing_accepted, notifications.pairing_accepted],
     PairingDeclined: [notifications.pairing_declined],
-    PairingEnded: [scheduling.pairing_ended],
-    ParticipantWentAway: [scheduling.participant_left],
+    PairingEnded: [scheduling.pairing_ended, chat.pairing_ended],
+    ParticipantWentAway: [scheduling.participant_left, chat.participant_left],
     MeetingProposed: [notifications.meeting_changed],
-    MeetingBooked: [notifications.meeting_changed],
+    MeetingBooked: [chat.meeting_booked, notifications.meeting_changed],
     MeetingDeclined: [notifications.meeting_changed],
-    MeetingCancelled: [notifications.meeting_changed],
+    MeetingCancelled: [chat.meeting_cancelled, notifications.meeting_changed],
     ReportFiled: [notifications.report_filed],
 }
 
@@ -41,3 +49,6 @@ REACTIONS: Reactions = {
 blocks.also_known(pairing_queries.counterparts)
 # Colleagues who are kept apart do not meet in the list of their organisation either.
 organisations.also_apart(blocks.kept_apart)
+# Events about messages carry the whole message.
+for kind in (chat.POSTED, chat.EDITED, chat.DELETED):
+    read_with(kind, chat.told)

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     app_host: str = "127.0.0.1"
     app_port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = ""
+    internal_host: str = "127.0.0.1"
+    internal_port: int = Field(default=0, ge=0, le=65535)
     signalling_host: str = "127.0.0.1"
     signalling_port: int = Field(default=8001, ge=1, le=65535)
     signalling_public_url: str = ""
@@ -42,6 +44,7 @@ class Settings(BaseSettings):
     stun_urls: _List = ()
     turn_urls: _List = ()
     turn_secret: str = ""
+    messages_per_minute: int = Field(default=300, ge=1)
     lease_lapse_seconds: float = Field(default=45, gt=0)
     database_pool: int = Field(default=10, ge=1, le=200)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -67,6 +70,7 @@ class Settings(BaseSettings):
         self.signalling_public_url = (
             self.signalling_public_url or f"{socket}://localhost:{self.signalling_port}"
         ).rstrip("/")
+        self.internal_port = self.internal_port or self.app_port + 2
         self.issuer = self.issuer or self.public_url
         self.jwks = self.jwks or str(self.state_dir / "jwks.json")
         if self.open_registration is None:

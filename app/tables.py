@@ -3,7 +3,8 @@
 from app.accounts import models as accounts
 from app.audit import models as audit
 from app.blocks import models as blocks
-from app.core import idempotency, mailbox
+from app.chat import models as chat
+from app.core import idempotency, mailbox, nodes, streams
 from app.organisations import models as organisations
 from app.pairings import models as pairings
 from app.safeguarding import models as safeguarding
@@ -15,8 +16,15 @@ TABLES = (
     accounts.MailedSecret,
     audit.AuditEntry,
     blocks.Block,
+    chat.Conversation,
+    chat.Message,
+    chat.ReadMark,
     idempotency.IdempotencyKey,
     mailbox.MailboxMessage,
+    nodes.Node,
+    nodes.NodeCommand,
+    streams.Stream,
+    streams.StreamEvent,
     organisations.Organisation,
     organisations.Membership,
     organisations.Invitation,
@@ -27,8 +35,6 @@ TABLES = (
     safeguarding.Report,
     scheduling.Meeting,
     scheduling.Booking,
-    scheduling.Node,
     scheduling.Call,
     scheduling.Attendance,
-    scheduling.CallCommand,
 )

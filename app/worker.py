@@ -8,20 +8,21 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app.accounts import queries as accounts
-from app.core import clock, idempotency, jobs, logging, mail
+from app.core import clock, idempotency, jobs, logging, mail, nodes, outbox
 from app.core.db import Database, open_database
 from app.core.mailbox import Mailbox
+from app.core.outbox import Relay
 from app.reactions import REACTIONS
 from app.scheduling import calls
-from app.scheduling import queries as scheduling
 from app.settings import Settings, get_settings
 from signalling.contracts.bus import Bus, BusUnavailable
 from signalling.contracts.bus_open import open_bus
 
 log = structlog.get_logger()
-HOUSEKEEPING_SECONDS = 1.0
+HOUSEKEEPING_SECONDS = 0.25
 CLEARING_SECONDS = 3600.0
 KEPT = timedelta(days=14)
 
@@ -30,18 +31,33 @@ async def take_in_facts(database: Database, bus: Bus) -> None:
     """Commit each fact, and only then say so to the node that keeps it."""
     consumer = f"worker-{uuid.uuid4().hex[:8]}"
     async for delivery in bus.facts(consumer):
-        async with database.transaction() as db:
-            await calls.apply(db, delivery.fact)
+        try:
+            async with database.transaction() as db:
+                await calls.apply(db, delivery.fact)
+        except DBAPIError as error:
+            if error.connection_invalidated or isinstance(error, OperationalError):
+                raise  # the database is away: all of them must wait
+            log.exception("fact_failed", kind=delivery.fact.kind)
+            continue
+        except Exception:
+            # One that cannot be taken in must not keep the others out; its node sends it again.
+            log.exception("fact_failed", kind=delivery.fact.kind)
+            continue
         with contextlib.suppress(BusUnavailable):
             await delivery.committed()
 
 
 async def keep_house(database: Database, bus: Bus, settings: Settings) -> None:
-    """Close lapsed leases and repeat unanswered commands, once a second."""
+    """Close lapsed leases, repeat unanswered commands, and publish what was left behind."""
+    alive = settings.state_dir / "worker.alive"
+    alive.parent.mkdir(parents=True, exist_ok=True)
     while True:
         async with database.transaction() as db:
             lapsed = await calls.lapse(db, settings)
-            await calls.repeat_commands(db, bus)
+            await nodes.repeat_commands(db, bus)
+        async with database.transaction() as db:
+            await outbox.sweep(db, bus)
+        alive.touch()
         if lapsed:
             log.info("attendance_lapsed", stays=lapsed)
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
@@ -54,7 +70,11 @@ async def clear_away(database: Database) -> None:
             before = clock.now() - KEPT
             await idempotency.clear_away(db, before)
             await accounts.clear_away(db, before)
-            await scheduling.clear_away(db, before)
+            await nodes.clear_away(db, before)
+        forgotten = 1
+        while forgotten:
+            async with database.transaction() as db:
+                forgotten = await outbox.clear_away(db, before)
         await asyncio.sleep(CLEARING_SECONDS)
 
 
@@ -97,10 +117,13 @@ async def work(settings: Settings) -> None:
     bus = open_bus(settings.valkey_url)
     database = open_database(url, pool=3, reactions=REACTIONS)
     database.context["bus"] = bus
+    relay = database.context["publisher"] = Relay(database, bus)
     mail.use_postbox(postbox(settings, database))
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_for_ever("facts", lambda: take_in_facts(database, bus)))
+            tasks.create_task(_for_ever("relay", relay.run))
+            tasks.create_task(_for_ever("relay_marks", relay.mark))
             tasks.create_task(_for_ever("housekeeping", lambda: keep_house(database, bus, settings)))
             tasks.create_task(_for_ever("clearing", lambda: clear_away(database)))
             tasks.create_task(_for_ever("jobs", lambda: run_jobs(url)))

@@ -3,9 +3,10 @@
 import json
 import sys
 
+from bench.chat.measure import measure as chat
 from bench.join_time.measure import measure as join_time
 
-BENCHES = {"join_time": join_time}
+BENCHES = {"join_time": join_time, "chat": chat}
 
 
 def main() -> None:

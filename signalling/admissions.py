@@ -4,7 +4,14 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from signalling.contracts.tickets import TICKET_SECONDS, CallTicket, TokenRefused, read_call_ticket
+from signalling.contracts.tickets import (
+    TICKET_SECONDS,
+    CallTicket,
+    EventsTicket,
+    TokenRefused,
+    read_call_ticket,
+    read_events_ticket,
+)
 from signalling.keys import KeyStore
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.effects import Refused
@@ -22,12 +29,14 @@ class Admissions:
         settings: Settings,
         keys: KeyStore,
         why_not: Callable[[], str | None],
+        known_since: Callable[[], float],
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._keys = keys
         self._why_not = why_not
+        self._known_since = known_since
         self._clock = clock
         self._used: dict[UUID, float] = {}
         self._revoked: dict[UUID, float] = {}
@@ -39,17 +48,37 @@ class Admissions:
             ticket = read_call_ticket(token, keys=keys, issuer=self._settings.issuer, now=self._clock())
         except TokenRefused as refusal:
             raise _refused(str(refusal)) from refusal
-        now = self._clock()
         if ticket.call_id != call_id or ticket.node != self._settings.node:
             raise _refused("The ticket is for another door.")
+        self._use_up(ticket)
+        return ticket
+
+    async def admit_to_events(self, token: str) -> EventsTicket:
+        """The ticket, which is used up now. Raises `Refused`."""
+        try:
+            keys = await self._keys.for_token(token)
+            ticket = read_events_ticket(token, keys=keys, issuer=self._settings.issuer, now=self._clock())
+        except TokenRefused as refusal:
+            raise _refused(str(refusal)) from refusal
+        if ticket.issued_at < self._known_since():
+            # App would not have told us had the sign-in session of this ticket ended since.
+            raise _not_ready("The ticket is older than what this server knows. Come back with a new one.")
+        self._use_up(ticket)
+        return ticket
+
+    def must_be_ready(self) -> None:
+        """Raise `Refused` when nobody may come in now."""
+        if why_not := self._why_not():
+            raise _not_ready(why_not)
+
+    def _use_up(self, ticket: CallTicket | EventsTicket) -> None:
+        now = self._clock()
         if now < self._revoked.get(ticket.session_id, now):
             raise Refused(ErrorCode.REMOVED, CloseCode.REMOVED, "This sign-in session has ended.")
         if ticket.jti in self._used:
             raise _refused("The ticket has been used.")
-        if why_not := self._why_not():
-            raise Refused(ErrorCode.NOT_READY, CloseCode.NOT_READY, why_not)
+        self.must_be_ready()
         self._used[ticket.jti] = now + REMEMBER_SECONDS
-        return ticket
 
     def revoke(self, session_id: UUID) -> None:
         """Refuse the tickets that this sign-in session may still hold."""
@@ -64,3 +93,7 @@ class Admissions:
 
 def _refused(detail: str) -> Refused:
     return Refused(ErrorCode.TICKET_REFUSED, CloseCode.TICKET_REFUSED, detail)
+
+
+def _not_ready(detail: str) -> Refused:
+    return Refused(ErrorCode.NOT_READY, CloseCode.NOT_READY, detail)

@@ -1,20 +1,29 @@
-"""Facts on their way to app: kept until app says that it has committed them, and sent again until then."""
+"""Facts on their way to app: kept until app says that it has committed them, and sent again until then.
+
+Who joined and who left is also kept on disk, so that it survives the process.
+"""
 
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
 from signalling.contracts.bus import Bus, BusUnavailable
-from signalling.contracts.calls import Fact, NodeAlive, ParticipantsPresent
+from signalling.contracts.calls import CommandDone, Fact, NodeAlive, ParticipantsPresent
+from signalling.journal import Journal
 
 CAPACITY = 10_000
 RESEND_SECONDS = 2.0
 MAX_RESEND_SECONDS = 8.0
 RETRY_SECONDS = 0.25
+
+# Not for the disk. The next renewal says it anew; and that a command was obeyed only the process may say that
+# did so: app repeats it to the next one, which knows nothing of it and must obey it too.
+_PASSING = (ParticipantsPresent, CommandDone)
 
 log = structlog.get_logger()
 
@@ -34,9 +43,14 @@ class FactKeeper:
     leases takes the place of the earlier one of its call. A `NodeAlive` is sent once: the next says it anew.
     """
 
-    def __init__(self, bus: Bus, node: str, *, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, bus: Bus, node: str, journal: Journal | None = None, *, capacity: int = CAPACITY
+    ) -> None:
+        self.on_committed: Callable[[UUID], None] = lambda _: None
+        """Called with the id of every fact that app has, also of those that were only said."""
         self._bus = bus
         self._node = node
+        self._journal = journal
         self._capacity = capacity
         self._kept: dict[UUID, _Kept] = {}
         self._renewals: dict[UUID, UUID] = {}
@@ -52,8 +66,22 @@ class FactKeeper:
         """Whether so much waits that no new stay should begin."""
         return len(self._kept) >= self._capacity
 
+    def recover(self) -> None:
+        """Take up what an earlier run of this node kept. Raises `JournalBusy`."""
+        for fact in self._journal.open() if self._journal is not None else ():
+            self._kept[fact.id] = _Kept(fact)
+            self._emptied.clear()
+            self._wake.set()
+
+    def close(self) -> None:
+        """Leave what app has not committed to the next run."""
+        if self._journal is not None:
+            self._journal.close()
+
     def keep(self, fact: Fact) -> None:
-        """Take a fact over; it is sent as soon as the loop is free."""
+        """Take a fact over: it survives this process from now on, and is sent as soon as the loop is free."""
+        if self._journal is not None and not isinstance(fact, _PASSING):
+            self._journal.add(fact)
         if isinstance(fact, ParticipantsPresent):
             self._kept.pop(self._renewals.get(fact.call_id, fact.id), None)
             self._renewals[fact.call_id] = fact.id
@@ -68,7 +96,10 @@ class FactKeeper:
 
     def committed(self, fact_id: UUID) -> None:
         """Forget what app has."""
+        self.on_committed(fact_id)
         kept = self._kept.pop(fact_id, None)
+        if self._journal is not None:
+            self._journal.remove(fact_id)
         if kept is not None and isinstance(kept.fact, ParticipantsPresent):
             self._renewals.pop(kept.fact.call_id, None)
         if not self._kept:

@@ -9,57 +9,49 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from pydantic import ValidationError
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from signalling.connection import Connection
+from signalling.doors import AnyDoor, CallDoor, EventsDoor, Invalid
+from signalling.events.hub import EventsHub
 from signalling.hub import Hub
 from signalling.presence import Presence
 from signalling.protocol.bucket import Bucket
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.effects import Refused
-from signalling.protocol.messages import ClientMessage, Error, Hello, body, client_adapter, frame
-from signalling.protocol.peer import MOVES, State
+from signalling.protocol.messages import MAX_FRAME_BYTES
 from signalling.settings import Settings
-from signalling.stays import Stay
 
 HELLO_SECONDS = 5.0
 _CALL_PATH = re.compile(r"^/calls/([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})$")
+_EVENTS_PATH = "/events"
 # What the client library closes with when a frame breaks RFC 6455, and we when it breaks our limits.
 _RULES_BROKEN = {1002, 1003, 1007, 1009, CloseCode.TOO_LARGE}
 
 log = structlog.get_logger()
 
 
-class Invalid(Exception):
-    """A frame that is no message of the protocol."""
-
-    def __init__(self, detail: str, about: str | None) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.about = about
-
-
 class Gateway:
-    """Answers HTTP, and carries calls sockets to the hub."""
+    """Answers HTTP, and leads each socket to its door."""
 
-    def __init__(self, settings: Settings, hub: Hub, presence: Presence) -> None:
+    def __init__(self, settings: Settings, hub: Hub, events: EventsHub, presence: Presence) -> None:
         self._settings = settings
         self._hub = hub
+        self._events = EventsDoor(events)
         self._presence = presence
         self._sockets = 0
 
     def answer(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Answer what is not a calls socket; None lets the upgrade go on."""
+        """Answer what is not a socket; None lets the upgrade go on."""
         if request.path == "/healthz":
             return _json(connection, HTTPStatus.OK, {"status": "ok"})
         if request.path == "/readyz":
-            reason = self._presence.why_not()
+            reason = self._presence.why_not() or self._presence.why_not_known()
             status = HTTPStatus.OK if reason is None else HTTPStatus.SERVICE_UNAVAILABLE
             return _json(connection, status, {"status": "not ready" if reason else "ready", "reason": reason})
-        if not _CALL_PATH.match(request.path):
+        if request.path != _EVENTS_PATH and not _CALL_PATH.match(request.path):
             return _json(connection, HTTPStatus.NOT_FOUND, {"status": "not found"})
         origins = request.headers.get_all("Origin")
         if origins and (len(origins) > 1 or origins[0] not in self._settings.origins):
@@ -74,25 +66,37 @@ class Gateway:
         """Own one socket from its first frame to its last."""
         assert isinstance(socket, Connection)
         self._sockets += 1
-        stay: Stay | None = None
+        door = self._door(socket)
+        guest: Any = None
         try:
-            socket.watch()
-            stay = await self._greet(socket)
-            if stay is not None:
-                await self._converse(socket, stay)
+            guest = await self._greet(door, socket)
+            if guest is not None:
+                await self._converse(door, guest, socket)
         except ConnectionClosed as closed:
-            if stay is not None:
-                await self._part(socket, stay, closed)
+            if guest is not None:
+                await self._part(door, guest, socket, closed)
         except Exception:
             log.exception("socket_failed")
             socket.cut(CloseCode.INTERNAL_ERROR)
-            if stay is not None:
-                await self._hub.lost(stay, socket)
+            if guest is not None:
+                await door.lost(guest, socket)
         finally:
             self._sockets -= 1
             await socket.ended()
 
-    async def _greet(self, socket: Connection) -> Stay | None:
+    def _door(self, socket: Connection) -> AnyDoor:
+        path = socket.request.path if socket.request else ""
+        match = _CALL_PATH.match(path)
+        door: AnyDoor = self._events if match is None else CallDoor(self._hub, UUID(match[1]))
+        socket.protocol.max_message_size = door.max_bytes
+        socket.open()
+        if match is None:
+            socket.heartbeat = self._settings.events_heartbeat_seconds
+        else:
+            socket.watch()
+        return door
+
+    async def _greet(self, door: AnyDoor, socket: Connection) -> Any:
         """Wait for the hello and let the socket in, or close it."""
         try:
             async with asyncio.timeout(HELLO_SECONDS):
@@ -101,45 +105,35 @@ class Gateway:
             socket.cut(CloseCode.NO_HELLO)
             return None
         try:
-            hello = _parse(raw)
-            if not isinstance(hello, Hello) or (State.GREETING, Hello) not in MOVES:
-                detail = "The first message is a hello."
-                raise Refused(ErrorCode.UNEXPECTED_MESSAGE, CloseCode.PROTOCOL_ERROR, detail)
-            return await self._hub.enter(_call_id(socket), hello, socket)
+            return await door.enter(socket, raw)
         except Invalid as invalid:
             refusal = Refused(ErrorCode.INVALID_MESSAGE, CloseCode.PROTOCOL_ERROR, invalid.detail)
         except Refused as refused:
             refusal = refused
-        error = Error(code=refusal.error, detail=refusal.detail, about="hello")
-        socket.push(frame(0, body(error)))
+        door.refuse(socket, refusal)
         socket.cut(refusal.close)
         return None
 
-    async def _converse(self, socket: Connection, stay: Stay) -> None:
+    async def _converse(self, door: AnyDoor, guest: Any, socket: Connection) -> None:
         loop = asyncio.get_running_loop()
         bucket = Bucket(loop.time())
         while True:
             raw = await socket.recv()
-            if not bucket.take(loop.time(), len(raw)):
-                await self._hub.drop(stay, socket, CloseCode.FLOODING)
+            if not bucket.take(loop.time(), door.cost(raw)):
+                await door.drop(guest, socket, CloseCode.FLOODING)
                 return
             if isinstance(raw, bytes):
-                await self._hub.drop(stay, socket, CloseCode.PROTOCOL_ERROR)
+                await door.drop(guest, socket, CloseCode.PROTOCOL_ERROR)
                 return
-            try:
-                message = _parse(raw)
-            except Invalid as invalid:
-                await self._hub.invalid(stay, socket, invalid.detail, invalid.about)
-            else:
-                await self._hub.receive(stay, socket, message)
+            await door.receive(guest, socket, raw)
 
-    async def _part(self, socket: Connection, stay: Stay, closed: ConnectionClosed) -> None:
+    async def _part(self, door: AnyDoor, guest: Any, socket: Connection, closed: ConnectionClosed) -> None:
         if closed.sent is not None and closed.sent.code in _RULES_BROKEN:
-            await self._hub.drop(stay, socket, CloseCode.PROTOCOL_ERROR)
-        elif closed.rcvd is not None and closed.rcvd_then_sent and closed.rcvd.code == CloseCode.NORMAL:
-            await self._hub.left(stay, socket)
+            await door.drop(guest, socket, CloseCode.PROTOCOL_ERROR)
+        elif closed.rcvd is not None and closed.rcvd_then_sent and closed.rcvd.code in door.goodbyes:
+            await door.left(guest, socket)
         else:
-            await self._hub.lost(stay, socket)
+            await door.lost(guest, socket)
 
 
 def options(settings: Settings, gateway: Gateway) -> dict[str, Any]:
@@ -154,29 +148,11 @@ def options(settings: Settings, gateway: Gateway) -> dict[str, Any]:
         # Our own pings also count what the client sends by itself.
         "ping_interval": None,
         "close_timeout": 2.0,
-        "max_size": 64 * 1024,
+        "max_size": MAX_FRAME_BYTES,
         "max_queue": 16,
+        # So the transport tells when something waits for a reader, and when nothing does any more.
+        "write_limit": 0,
     }
-
-
-def _call_id(socket: Connection) -> UUID:
-    match = _CALL_PATH.match(socket.request.path if socket.request else "")
-    assert match is not None
-    return UUID(match[1])
-
-
-def _parse(raw: str | bytes) -> ClientMessage:
-    if isinstance(raw, bytes):
-        raise Invalid("Messages are JSON in text frames.", None)
-    try:
-        return client_adapter.validate_json(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        if first["type"] in ("json_invalid", "model_attributes_type", "dict_type"):
-            raise Invalid("That is not a JSON object.", None) from None
-        about = str(first["loc"][0]) if first["loc"] else None
-        where = ".".join(str(part) for part in first["loc"][1:])
-        raise Invalid(f"{where}: {first['msg']}" if where else first["msg"][:200], about) from None
 
 
 def _json(connection: ServerConnection, status: HTTPStatus, answer: dict[str, Any]) -> Response:

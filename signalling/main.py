@@ -16,11 +16,16 @@ from websockets.asyncio.server import Server, serve
 from signalling.admissions import Admissions
 from signalling.contracts.bus import Bus
 from signalling.contracts.bus_open import open_bus
+from signalling.contracts.tickets import node_public_key
+from signalling.events.doorbell import Doorbell
+from signalling.events.hub import EventsHub
 from signalling.facts import FactKeeper
 from signalling.gateway import Gateway, options
 from signalling.hub import EngineFactory, Hub
+from signalling.journal import Journal, JournalBusy
 from signalling.keys import KeyStore
 from signalling.media.direct import DirectEngine
+from signalling.node_key import load_node_key
 from signalling.presence import Presence, for_ever
 from signalling.protocol.codes import CloseCode
 from signalling.protocol.room import Room
@@ -49,19 +54,29 @@ class Node:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.bus = bus
-        self.facts = FactKeeper(bus, settings.node)
+        self.facts = FactKeeper(bus, settings.node, Journal(settings.state_dir, settings.node))
         self.keys = KeyStore(settings.jwks)
-        self.presence = Presence(settings, bus, self.facts, self.keys, clock=clock)
-        self.admissions = Admissions(settings, self.keys, self.presence.why_not, clock=clock)
+        key = load_node_key(settings.state_dir, settings.node)
+        self.presence = Presence(
+            settings, bus, self.facts, self.keys, public_key=node_public_key(key), clock=clock
+        )
+        self.admissions = Admissions(
+            settings, self.keys, self.presence.why_not, lambda: self.presence.known_since, clock=clock
+        )
         self.hub = Hub(settings, self.admissions, self.facts, engines, clock=clock)
-        self.gateway = Gateway(settings, self.hub, self.presence)
+        self.doorbell = Doorbell(settings.internal_urls, settings.node, key, clock=clock)
+        self.events = EventsHub(
+            settings, self.admissions, bus, self.doorbell, known=lambda: self.presence.known
+        )
+        self.gateway = Gateway(settings, self.hub, self.events, self.presence)
         self.port = settings.signalling_port
         self._settings = settings
         self._server: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Open the port and begin to speak to the bus."""
+        """Open the port and begin to speak to the bus. Raises `JournalBusy`, `OSError`."""
+        self.facts.recover()
         listener = _listen(self._settings.signalling_host, self.port)
         self.port = listener.getsockname()[1]
         if not self._settings.signalling_port:
@@ -79,6 +94,7 @@ class Node:
             "acknowledgements": self.facts.listen,
             "commands": self._obey,
             "tidy": self._tidy,
+            **self.events.parts,
         }
         self._tasks = [asyncio.create_task(for_ever(name, part), name=name) for name, part in parts.items()]
         log.info("listening", host=self._settings.signalling_host, port=self.port, node=self._settings.node)
@@ -89,6 +105,7 @@ class Node:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0):
                 await self.presence.say_alive(len(self._live()))
+        self.events.stop()
         await self.hub.stop()
         if self._server is not None:
             self._server.close(code=CloseCode.GOING_AWAY, reason=CloseCode.GOING_AWAY.reason)
@@ -100,6 +117,8 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.doorbell.close()
+        self.facts.close()
         await self.bus.close()
 
     def _live(self) -> list[Room]:
@@ -107,6 +126,7 @@ class Node:
 
     async def _obey(self) -> None:
         async for command in self.bus.commands(self._settings.node):
+            self.events.obey(command)
             await self.hub.obey(command)
 
     async def _tidy(self) -> None:
@@ -138,6 +158,8 @@ def main() -> None:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(run(settings))
+    except JournalBusy as busy:
+        sys.exit(str(busy))
     except OSError as error:
         sys.exit(f"Cannot listen on {settings.signalling_host}:{settings.signalling_port}: {error}")
 

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from uuid import UUID
 
 import structlog
 
@@ -21,6 +22,9 @@ CONFIRM_SECONDS = 5.0
 PING_SECONDS = 1.0
 START_SECONDS = 0.1
 KEYS_SECONDS = 60.0
+# For five minutes after a node's last word app tells it which sign-in sessions end. A node that does not know
+# for so long (clocks differ) that app has its word may not have been told.
+KNOWN_SECONDS = 200.0
 
 log = structlog.get_logger()
 
@@ -35,6 +39,7 @@ class Presence:
         facts: FactKeeper,
         keys: KeyStore,
         *,
+        public_key: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.url = settings.signalling_public_url
@@ -44,7 +49,12 @@ class Presence:
         self._facts = facts
         self._keys = keys
         self._clock = clock
+        self._public_key = public_key
         self._confirmed_at = float("-inf")
+        self._said: dict[UUID, float] = {}
+        self._known_until = float("-inf")
+        self._known_since = float("inf")
+        facts.on_committed = self._app_knows
 
     def why_not(self) -> str | None:
         """Why nobody may come in now; None when they may."""
@@ -55,6 +65,20 @@ class Presence:
         if self._facts.full:
             return "This server has too much to report."
         return None if self._keys.loaded else "This server has no keys to verify tickets with."
+
+    def why_not_known(self) -> str | None:
+        """Why nobody may listen to events yet, besides."""
+        return None if self.known else "App has not heard of this server yet."
+
+    @property
+    def known(self) -> bool:
+        """Whether app knows that this node is here, and so tells it which sign-in sessions end."""
+        return time.monotonic() < self._known_until
+
+    @property
+    def known_since(self) -> float:
+        """Since when app has known it without a break, as a POSIX time: tickets from before are worthless."""
+        return self._known_since if self.known else float("inf")
 
     async def watch_bus(self) -> None:
         """Keep asking the bus whether it is there."""
@@ -84,11 +108,26 @@ class Presence:
 
     async def say_alive(self, calls: int) -> None:
         """Say that this node is here, or that it is going."""
-        await self._facts.say(
-            NodeAlive(
-                node=self._settings.node, url=self.url, draining=self.draining, calls=calls, at=self._now()
-            )
+        alive = NodeAlive(
+            node=self._settings.node,
+            url=self.url,
+            draining=self.draining,
+            calls=calls,
+            public_key=self._public_key,
+            at=self._now(),
         )
+        now = time.monotonic()
+        self._said = {id_: at for id_, at in self._said.items() if at > now - KNOWN_SECONDS}
+        self._said[alive.id] = now
+        await self._facts.say(alive)
+
+    def _app_knows(self, fact_id: UUID) -> None:
+        said_at = self._said.pop(fact_id, None)
+        if said_at is None:
+            return
+        if not self.known:
+            self._known_since = self._clock()
+        self._known_until = max(self._known_until, said_at + KNOWN_SECONDS)
 
     async def renew_leases(self, rooms: Callable[[], list[Room]]) -> None:
         """Say who is still in which call, also those whose socket is away for a moment."""

@@ -20,6 +20,8 @@ class Settings(BaseSettings):
     mode: Literal["production", "development"] = "production"
     state_dir: Path = Path(".mentorspan")
     app_port: int = Field(default=8000, ge=1, le=65535)
+    internal_port: int = Field(default=0, ge=0, le=65535)
+    internal_urls: Annotated[tuple[str, ...], NoDecode] = ()
     public_url: str = ""
     signalling_host: str = "127.0.0.1"
     signalling_port: int = Field(default=8001, ge=0, le=65535)
@@ -32,11 +34,12 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     resume_grace_seconds: float = Field(default=15.0, ge=0, le=300)
     heartbeat_seconds: float = Field(default=5.0, gt=0, le=60)
+    events_heartbeat_seconds: float = Field(default=25.0, gt=0, le=60)
     lease_seconds: float = Field(default=15.0, gt=0)
     max_sockets: int = Field(default=10_000, ge=1)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "internal_urls", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -57,6 +60,8 @@ class Settings(BaseSettings):
             r"[^A-Za-z0-9_.-]", "-", self.node or f"{socket.gethostname()}-{self.signalling_port}"
         )
         self.issuer = self.issuer or self.public_url
+        self.internal_port = self.internal_port or self.app_port + 2
+        self.internal_urls = self.internal_urls or (f"http://127.0.0.1:{self.internal_port}",)
         self.jwks = self.jwks or str(self.state_dir / "jwks.json")
         return self
 

@@ -9,13 +9,15 @@ import pytest
 from pydantic import TypeAdapter
 
 from signalling import connection, gateway
-from signalling.protocol import bucket, messages, peer
+from signalling.protocol import bucket, events, messages, peer
 from signalling.protocol.codes import CloseCode, ErrorCode
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "protocol.md"
 DIRECTIONS: dict[str, TypeAdapter[Any]] = {
     "Client to server": messages.client_adapter,
     "Server to client": messages.server_adapter,
+    "Client to events socket": events.client_adapter,
+    "Events socket to client": events.server_adapter,
 }
 
 
@@ -24,8 +26,12 @@ def types_of(union: Any) -> set[str]:
     return {model.model_fields["type"].default for model in get_args(get_args(union)[0])}
 
 
-CLIENT_TYPES = types_of(messages.ClientMessage)
-SERVER_TYPES = types_of(messages.ServerMessage)
+TYPES = {
+    "Client to server": types_of(messages.ClientMessage),
+    "Server to client": types_of(messages.ServerMessage),
+    "Client to events socket": types_of(events.ClientMessage),
+    "Events socket to client": types_of(events.ServerMessage),
+}
 
 
 def samples(text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -51,10 +57,10 @@ def faults(text: str) -> list[str]:
         except ValueError as error:
             found.append(f"the {direction} sample {sample} is wrong: {error}")
         shown[direction].add(sample["type"])
-        numbered = direction == "Server to client" and sample["type"] != "pong"
+        numbered = (direction == "Server to client" and sample["type"] != "pong") or sample["type"] == "event"
         if numbered != ("seq" in sample):
             found.append(f"the sample {sample} has a seq and should not, or the other way round")
-    for direction, types in (("Client to server", CLIENT_TYPES), ("Server to client", SERVER_TYPES)):
+    for direction, types in TYPES.items():
         found += [f"{direction}: {type_} has no sample" for type_ in types - shown[direction]]
     rows = re.findall(r"(?m)^\| `?(\w+)`? \|(.*)$", text)
     codes = {first for first, _ in rows}
@@ -77,8 +83,7 @@ def test_the_document_is_true() -> None:
 
 @pytest.mark.parametrize(
     ("direction", "type_"),
-    [("Client to server", name) for name in sorted(CLIENT_TYPES)]
-    + [("Server to client", name) for name in sorted(SERVER_TYPES)],
+    [(direction, name) for direction, types in TYPES.items() for name in sorted(types)],
 )
 def test_a_missing_message_is_noticed(direction: str, type_: str) -> None:
     text = DOCUMENT.read_text()

@@ -16,8 +16,9 @@ from app.accounts.auth import Doorkeeper
 from app.accounts.models import Account, SignInSession
 from app.core import clock
 from app.core.db import Base, Database
+from app.core.nodes import Node
 from app.organisations.models import Membership, Organisation, Partnership, Role
-from app.scheduling.models import Meeting, MeetingStatus, Node
+from app.scheduling.models import Meeting, MeetingStatus
 
 T = TypeVar("T")
 ALL_ROLES = tuple(Role)

@@ -36,7 +36,8 @@ class Doorkeeper:
     limits: Limits
 
 
-def _door(request: Request) -> Doorkeeper:
+# Not a plain function: FastAPI would run that in a thread.
+async def _door(request: Request) -> Doorkeeper:
     door: Doorkeeper = request.app.state.door
     return door
 

@@ -23,6 +23,8 @@ class Account(Base):
     name: Mapped[str]
     zone: Mapped[str]
     password_hash: Mapped[str]
+    show_presence: Mapped[bool] = mapped_column(default=True)
+    """Whether others see when this person is there."""
     verified_at: Mapped[datetime | None] = instant(default=None)
     created_at: Mapped[datetime] = instant(default_factory=clock.now)
 

@@ -1,5 +1,6 @@
 """Reading accounts and sign-in sessions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -34,16 +35,38 @@ async def emails_of(db: AsyncSession, account_ids: set[UUID]) -> dict[UUID, str]
     return {account_id: email for account_id, email in rows}
 
 
-async def live_session(db: AsyncSession, session_id: UUID, account_id: UUID) -> SignInSession | None:
+async def live_session(db: AsyncSession, session_id: UUID, account_id: UUID) -> UUID | None:
     """The session if it is still signed in."""
     return await db.scalar(
-        select(SignInSession).where(
+        select(SignInSession.id).where(
             SignInSession.id == session_id,
             SignInSession.account_id == account_id,
             SignInSession.ended_at.is_(None),
             SignInSession.expires_at > clock.now(),
         )
     )
+
+
+async def hold_session(db: AsyncSession, session_id: UUID) -> bool:
+    """Whether the session is still signed in, and stays so until this transaction ends."""
+    found = await db.scalar(
+        select(SignInSession.id)
+        .where(SignInSession.id == session_id, SignInSession.ended_at.is_(None))
+        .with_for_update(read=True)
+    )
+    return found is not None
+
+
+async def live_sessions(db: AsyncSession, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these sessions that are still signed in."""
+    rows = await db.scalars(
+        select(SignInSession.id).where(
+            SignInSession.id.in_(ids),
+            SignInSession.ended_at.is_(None),
+            SignInSession.expires_at > clock.now(),
+        )
+    )
+    return set(rows)
 
 
 async def session(db: AsyncSession, session_id: UUID) -> SignInSession | None:

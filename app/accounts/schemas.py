@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, EmailStr, Field
+from pydantic import AfterValidator, EmailStr, Field, StrictBool
 
 from app.core.schemas import Body, Name, Password, Read, Secret, Zone
 
@@ -71,6 +71,7 @@ class AccountRead(Read):
     email: str
     name: str
     zone: str
+    show_presence: bool = Field(description="Whether others see when I am here.")
     created_at: datetime
 
 
@@ -87,3 +88,4 @@ class SessionRead(Read):
 class AccountEdit(Body):
     name: Name | None = None
     zone: Zone | None = None
+    show_presence: StrictBool | None = None

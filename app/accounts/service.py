@@ -12,10 +12,12 @@ from app.accounts.events import SessionEnded
 from app.accounts.models import Account, MailedSecret, Purpose, SignInSession
 from app.accounts.schemas import AccountEdit, AccountRead, SessionRead, SignIn, SignUp, VerifyEmail
 from app.audit import service as audit
-from app.core import clock, crypto, mail
+from app.core import clock, crypto, mail, nodes, streams
 from app.core.db import emit
 from app.core.errors import Forbidden, Unauthenticated, invalid
 from app.core.limits import MAIL_PER_ADDRESS, SIGN_IN_PER_ACCOUNT
+from app.core.streams import Address, StreamKind
+from signalling.contracts.calls import ShowPresence
 
 VERIFY_HOURS = 24
 
@@ -167,8 +169,11 @@ async def edit(db: AsyncSession, actor: Actor, body: AccountEdit) -> Account:
     """Change my own account."""
     account = await queries.by_id(db, actor.account_id)
     for name, value in body.model_dump(exclude_unset=True).items():
-        if value is not None:
+        if value is not None and value != getattr(account, name):
             setattr(account, name, value)
+            streams.announce(db, Address(StreamKind.ACCOUNT, account.id), "account.changed", account.id)
+            if name == "show_presence":
+                await nodes.command_all(db, ShowPresence, account_id=account.id, shown=value)
     return account
 
 

@@ -10,3 +10,10 @@ class Blocked(Event):
 
     blocker_id: UUID
     blocked_id: UUID
+
+
+class Unblocked(Event):
+    """A block was taken back; another one may still keep the two apart."""
+
+    blocker_id: UUID
+    blocked_id: UUID

@@ -1,6 +1,6 @@
 """Reading blocks, and the people who are left once they are applied."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 from sqlalchemy import CompoundSelect, Select, or_, select
@@ -29,6 +29,16 @@ def kept_apart(account_id: UUID) -> CompoundSelect[UUID]:
         .where(Block.blocker_id == account_id)
         .union(select(Block.blocker_id).where(Block.blocked_id == account_id))
     )
+
+
+async def pairs_among(db: AsyncSession, account_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    """Which of these people are kept apart from which others of them."""
+    rows = await db.execute(
+        select(Block.blocker_id, Block.blocked_id).where(
+            Block.blocker_id.in_(account_ids), Block.blocked_id.in_(account_ids)
+        )
+    )
+    return [(blocker, blocked) for blocker, blocked in rows]
 
 
 def people_visible_to(actor: Actor, *, through: UUID | None = None) -> Select[Membership]:
@@ -89,6 +99,11 @@ async def one(db: AsyncSession, actor: Actor, block_id: UUID) -> Block:
 async def existing(db: AsyncSession, actor: Actor, account_id: UUID) -> Block | None:
     """The actor's block of a person."""
     return await db.scalar(own(actor).where(Block.blocked_id == account_id))
+
+
+async def of_membership(db: AsyncSession, membership_id: UUID) -> list[Block]:
+    """Who blocked a person as this membership: their lists show it. Only for reactions."""
+    return list(await db.scalars(select(Block).where(Block.membership_id == membership_id)))
 
 
 async def apart_from(db: AsyncSession, account_id: UUID) -> set[UUID]:

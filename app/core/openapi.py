@@ -19,7 +19,9 @@ TAGS = [
     {"name": "people", "description": "Who could mentor me: people visible to me."},
     {"name": "pairings", "description": "With whom: ask, agree, goals, circles."},
     {"name": "scheduling", "description": "When: meetings, call tickets, attendance."},
+    {"name": "chat", "description": "Saying: conversations, messages, read marks."},
     {"name": "safeguarding", "description": "Reports to coordinators."},
+    {"name": "live", "description": "Hearing: streams of what happens, and catching up with them."},
     {"name": "service", "description": "Configuration, health, and the development mailbox."},
 ]
 

@@ -32,7 +32,7 @@ class Window:
     before: UUID | None
 
 
-def _window(
+async def _window(
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 50,
     cursor: Annotated[
         str | None, Query(max_length=40, description="`next_cursor` of the page before.")

@@ -1,6 +1,6 @@
 """Reading organisations: the wall between tenants stands here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import CompoundSelect, Select, and_, func, or_, select, true
@@ -26,6 +26,16 @@ def own_ids(actor: Actor) -> Select[UUID]:
     return select(Membership.id).where(
         Membership.account_id == actor.account_id, Membership.ended_at.is_(None)
     )
+
+
+async def live_accounts(db: AsyncSession, membership_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The accounts of those of these memberships that have not ended."""
+    rows = await db.execute(
+        select(Membership.id, Membership.account_id).where(
+            Membership.id.in_(membership_ids), Membership.ended_at.is_(None)
+        )
+    )
+    return {membership_id: account_id for membership_id, account_id in rows}
 
 
 def own_organisation_ids(actor: Actor) -> Select[UUID]:
@@ -201,6 +211,21 @@ async def coordinator_accounts(db: AsyncSession, organisation_id: UUID) -> set[U
         )
     )
     return set(rows)
+
+
+async def coordinators(
+    db: AsyncSession, organisation_ids: Collection[UUID], *, without: Collection[UUID] = ()
+) -> list[UUID]:
+    """The memberships of organisations' coordinators and administrators, except of these accounts."""
+    rows = await db.scalars(
+        select(Membership.id).where(
+            Membership.organisation_id.in_(organisation_ids),
+            Membership.ended_at.is_(None),
+            Membership.roles.overlap(["coordinator", "administrator"]),
+            Membership.account_id.not_in(without),
+        )
+    )
+    return list(rows)
 
 
 def invitations(organisation_id: UUID) -> Select[Invitation]:

@@ -14,13 +14,14 @@ from app.accounts import service as accounts
 from app.accounts.auth import Actor, Doorkeeper
 from app.accounts.schemas import SignUp
 from app.audit import service as audit
-from app.core import crypto, mail
+from app.core import crypto, mail, streams
 from app.core.db import emit
 from app.core.errors import Conflict, Forbidden, NotFound, invalid
 from app.core.limits import INVITATIONS_PER_PERSON, MAIL_PER_ADDRESS
 from app.core.locks import lock
-from app.organisations import queries
-from app.organisations.events import PartnershipProposed
+from app.core.streams import Address, StreamKind
+from app.organisations import news, queries
+from app.organisations.events import PartnershipProposed, ProfileEdited, Rejoined
 from app.organisations.models import Invitation, Membership, Organisation, Partnership, Role
 from app.organisations.schemas import (
     InvitationCreate,
@@ -34,6 +35,8 @@ from app.organisations.schemas import (
 
 NAMESPACE: Final = UUID(int=0)
 """All slugs are one namespace, so they share one lock."""
+_BRIEF: Final = {"name", "headline", "zone"}
+"""What others are shown of a person wherever they meet them."""
 
 
 async def sign_up(db: AsyncSession, door: Doorkeeper, body: SignUp) -> None:
@@ -57,15 +60,15 @@ async def create(db: AsyncSession, actor: Actor, body: OrganisationCreate) -> Or
     organisation = Organisation(name=body.name, slug=await _free_slug(db, stem))
     db.add(organisation)
     await db.flush()
-    db.add(
-        Membership(
-            organisation_id=organisation.id,
-            account_id=account.id,
-            name=account.name,
-            zone=account.zone,
-            roles=[role.value for role in Role],
-        )
+    membership = Membership(
+        organisation_id=organisation.id,
+        account_id=account.id,
+        name=account.name,
+        zone=account.zone,
+        roles=[role.value for role in Role],
     )
+    db.add(membership)
+    news.tell_joined(db, membership)
     audit.record(db, actor.account_id, "organisation.created", organisation.id)
     return organisation
 
@@ -98,9 +101,14 @@ async def edit_profile(db: AsyncSession, actor: Actor, membership_id: UUID, body
         membership = await queries.own(db, actor, membership_id)
     except NotFound:
         raise Forbidden("not_your_profile", "Only the person themselves edits a profile.") from None
-    for name, value in body.model_dump(exclude_unset=True, mode="json").items():
-        if value is not None:
-            setattr(membership, name, value)
+    asked = body.model_dump(exclude_unset=True, exclude_none=True, mode="json")
+    changed = {name for name, value in asked.items() if value != getattr(membership, name)}
+    for name in changed:
+        setattr(membership, name, asked[name])
+    if changed:
+        news.tell_owner(db, membership)
+    if changed & _BRIEF:
+        emit(db, ProfileEdited(membership_id=membership.id, account_id=actor.account_id))
     return membership
 
 
@@ -115,7 +123,10 @@ async def set_roles(db: AsyncSession, actor: Actor, membership_id: UUID, body: R
         raise Conflict(
             "last_administrator", "An organisation needs an administrator. Name another one first."
         )
-    membership.roles = [role.value for role in body.roles]
+    roles = [role.value for role in body.roles]
+    if roles != membership.roles:
+        membership.roles = roles
+        news.tell_owner(db, membership)
     audit.record(db, actor.account_id, "membership.roles_set", membership.id)
     return membership
 
@@ -141,6 +152,7 @@ async def invite(
     db.add(invitation)
     await db.flush()
     audit.record(db, actor.account_id, "invitation.sent", invitation.id)
+    await news.tell_coordinators(db, [organisation_id], "invitation.changed", invitation.id)
     await mail.send(
         db,
         to=email,
@@ -162,6 +174,7 @@ async def revoke_invitation(db: AsyncSession, actor: Actor, invitation_id: UUID)
     invitation = await queries.invitation(db, actor, invitation_id)
     invitation.revoke()
     audit.record(db, actor.account_id, "invitation.revoked", invitation.id)
+    await news.tell_coordinators(db, [invitation.organisation_id], "invitation.changed", invitation.id)
 
 
 async def accept_invitation(db: AsyncSession, actor: Actor, secret: str) -> Membership:
@@ -174,13 +187,16 @@ async def accept_invitation(db: AsyncSession, actor: Actor, secret: str) -> Memb
     existing = await queries.membership_of(db, invitation.organisation_id, account.id)
     if existing is not None and existing.ended_at is None:
         if invitation.status == "pending":
-            invitation.accept()
+            await _accept(db, actor, invitation)
             existing.grant(invitation.roles)
+            news.tell_owner(db, existing)
         return existing
-    invitation.accept()
-    audit.record(db, actor.account_id, "invitation.accepted", invitation.id)
+    await _accept(db, actor, invitation)
     if existing is not None:
         existing.rejoin(invitation.roles)
+        streams.change_roster(db, Address(StreamKind.MEMBERSHIP, existing.id))
+        news.tell_joined(db, existing)
+        emit(db, Rejoined(membership_id=existing.id, account_id=account.id))
         return existing
     membership = Membership(
         organisation_id=invitation.organisation_id,
@@ -191,7 +207,14 @@ async def accept_invitation(db: AsyncSession, actor: Actor, secret: str) -> Memb
     )
     db.add(membership)
     await db.flush()
+    news.tell_joined(db, membership)
     return await queries.own(db, actor, membership.id)
+
+
+async def _accept(db: AsyncSession, actor: Actor, invitation: Invitation) -> None:
+    invitation.accept()
+    audit.record(db, actor.account_id, "invitation.accepted", invitation.id)
+    await news.tell_coordinators(db, [invitation.organisation_id], "invitation.changed", invitation.id)
 
 
 async def propose_partnership(
@@ -217,6 +240,7 @@ async def propose_partnership(
             "partnership_exists", "There is a partnership, or a proposal, between you already."
         ) from None
     audit.record(db, actor.account_id, "partnership.proposed", partnership.id)
+    await news.tell_both_sides(db, partnership)
     emit(
         db,
         PartnershipProposed(
@@ -236,6 +260,7 @@ async def decide_partnership(
         raise Forbidden("not_administrator", "An administrator of the invited organisation answers this.")
     partnership.decide(accept=accept)
     audit.record(db, actor.account_id, f"partnership.{partnership.status}", partnership.id)
+    await news.tell_both_sides(db, partnership)
     return await present_partnership(db, actor, partnership)
 
 
@@ -248,6 +273,7 @@ async def end_partnership(db: AsyncSession, actor: Actor, partnership_id: UUID) 
         raise Forbidden("not_administrator", "An administrator of either organisation ends this.")
     partnership.end()
     audit.record(db, actor.account_id, "partnership.ended", partnership.id)
+    await news.tell_both_sides(db, partnership)
     return await present_partnership(db, actor, partnership)
 
 

@@ -1,6 +1,7 @@
 """Reading mentorships: the participants see them, and a circle's coordinators do."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, and_, exists, func, or_, select
@@ -161,7 +162,8 @@ def ever_in(actor: Actor) -> Select[UUID]:
     return select(Participant.pairing_id).where(Participant.membership_id.in_(organisations.own_ids(actor)))
 
 
-def _with_account(account_id: UUID) -> Select[UUID]:
+def with_account(account_id: UUID) -> Select[UUID]:
+    """Pairings that a person takes or took part in."""
     return (
         select(Participant.pairing_id)
         .join(Membership, Membership.id == Participant.membership_id)
@@ -169,13 +171,55 @@ def _with_account(account_id: UUID) -> Select[UUID]:
     )
 
 
+class Onlooker(NamedTuple):
+    """Someone who is shown a pairing: who takes part in it now, and who coordinates its circle."""
+
+    pairing_id: UUID
+    membership_id: UUID
+    account_id: UUID
+
+
+async def onlookers(db: AsyncSession, pairing_ids: Collection[UUID] | Select[UUID]) -> list[Onlooker]:
+    """Everyone who is shown these pairings, by the membership that tells them: for reactions and news."""
+    taking_part = (
+        select(Participant.pairing_id, Membership.id, Membership.account_id)
+        .join(Membership, Membership.id == Participant.membership_id)
+        .where(Participant.pairing_id.in_(pairing_ids), Participant.left_at.is_(None))
+        .where(Membership.ended_at.is_(None))
+    )
+    coordinating = (
+        select(Pairing.id, Membership.id, Membership.account_id)
+        .join(Membership, Membership.organisation_id == Pairing.organisation_id)
+        .where(Pairing.id.in_(pairing_ids), Membership.ended_at.is_(None))
+        .where(Membership.roles.overlap(["coordinator", "administrator"]))
+    )
+    return [Onlooker(*row) for row in await db.execute(taking_part.union(coordinating))]
+
+
+async def taking_part(db: AsyncSession, pairing_id: UUID) -> list[UUID]:
+    """The memberships that are in a pairing now: for reactions and news."""
+    rows = await db.scalars(
+        select(Membership.id)
+        .distinct()
+        .join(Participant, Participant.membership_id == Membership.id)
+        .where(Participant.pairing_id == pairing_id, Participant.left_at.is_(None))
+        .where(Membership.ended_at.is_(None))
+    )
+    return list(rows)
+
+
+def naming(membership_id: UUID) -> Select[UUID]:
+    """Pairings in which a membership's name stands, also when it has left."""
+    return select(Participant.pairing_id).where(Participant.membership_id == membership_id)
+
+
 async def circles_of_both(db: AsyncSession, left_account: UUID, right_account: UUID) -> list[UUID]:
     """Active circles that these two people are in."""
     rows = await db.scalars(
         select(Pairing.id)
         .where(
-            Pairing.id.in_(_with_account(left_account)),
-            Pairing.id.in_(_with_account(right_account)),
+            Pairing.id.in_(with_account(left_account)),
+            Pairing.id.in_(with_account(right_account)),
             Pairing.kind == Kind.CIRCLE.value,
             Pairing.status == Status.ACTIVE.value,
         )
@@ -189,8 +233,8 @@ async def of_two(db: AsyncSession, left_account: UUID, right_account: UUID) -> l
     rows = await db.scalars(
         select(Pairing)
         .where(
-            Pairing.id.in_(_with_account(left_account)),
-            Pairing.id.in_(_with_account(right_account)),
+            Pairing.id.in_(with_account(left_account)),
+            Pairing.id.in_(with_account(right_account)),
             Pairing.kind != Kind.CIRCLE.value,
             Pairing.status.in_((Status.PROPOSED, Status.ACTIVE)),
         )

@@ -15,7 +15,7 @@ from app.core.errors import Conflict, Forbidden, NotFound, invalid
 from app.core.locks import lock
 from app.organisations import queries as organisations
 from app.organisations.models import Membership
-from app.pairings import queries
+from app.pairings import news, queries
 from app.pairings.events import (
     PairingAccepted,
     PairingDeclined,
@@ -74,6 +74,7 @@ async def ask(db: AsyncSession, actor: Actor, body: PairingAsk) -> PairingRead:
     db.add(pairing)
     await db.flush()
     audit.record(db, actor.account_id, "pairing.proposed", pairing.id)
+    await news.tell(db, pairing.id)
     emit(db, PairingProposed(pairing_id=pairing.id, proposed_by_id=own.id))
     return await read(db, actor, pairing.id)
 
@@ -116,6 +117,7 @@ async def accept(db: AsyncSession, actor: Actor, pairing_id: UUID) -> PairingRea
         await _must_have_place(db, pairing.people()[membership_id])
     pairing.move("accept")
     audit.record(db, actor.account_id, "pairing.accepted", pairing.id)
+    await news.tell(db, pairing.id)
     emit(db, PairingAccepted(pairing_id=pairing.id, proposed_by_id=pairing.proposed_by_id))
     return await read(db, actor, pairing.id)
 
@@ -126,6 +128,7 @@ async def decline(db: AsyncSession, actor: Actor, pairing_id: UUID) -> PairingRe
     await _must(db, actor, pairing, "decline", Status.PROPOSED)
     pairing.move("decline")
     audit.record(db, actor.account_id, "pairing.declined", pairing.id)
+    await news.tell(db, pairing.id)
     emit(db, PairingDeclined(pairing_id=pairing.id, proposed_by_id=pairing.proposed_by_id))
     return await read(db, actor, pairing.id)
 
@@ -134,7 +137,7 @@ async def withdraw(db: AsyncSession, actor: Actor, pairing_id: UUID) -> PairingR
     """Take my own proposal back."""
     pairing = await queries.get(db, actor, pairing_id)
     await _must(db, actor, pairing, "withdraw", Status.PROPOSED)
-    _finish(db, actor.account_id, pairing)
+    await _finish(db, actor.account_id, pairing)
     return await read(db, actor, pairing.id)
 
 
@@ -142,7 +145,7 @@ async def end(db: AsyncSession, actor: Actor, pairing_id: UUID) -> PairingRead:
     """End an active mentorship; its booked meetings are cancelled."""
     pairing = await queries.get(db, actor, pairing_id)
     await _must(db, actor, pairing, "end", Status.ACTIVE)
-    _finish(db, actor.account_id, pairing)
+    await _finish(db, actor.account_id, pairing)
     return await read(db, actor, pairing.id)
 
 
@@ -157,16 +160,18 @@ async def leave(db: AsyncSession, actor: Actor, pairing_id: UUID) -> None:
         part.left_at = clock.now()
     audit.record(db, actor.account_id, "pairing.left", pairing.id)
     ids = tuple(sorted({part.membership_id for part in mine}))
+    await news.tell(db, pairing.id, also=ids)
     emit(
         db,
         ParticipantWentAway(pairing_id=pairing.id, account_id=actor.account_id, membership_ids=ids),
     )
 
 
-def _finish(db: AsyncSession, actor_id: UUID, pairing: Pairing) -> None:
+async def _finish(db: AsyncSession, actor_id: UUID, pairing: Pairing) -> None:
     """Withdraw what is proposed, end what is active."""
     pairing.move("withdraw" if pairing.status == Status.PROPOSED else "end")
     audit.record(db, actor_id, f"pairing.{pairing.status}", pairing.id)
+    await news.tell(db, pairing.id)
     emit(db, PairingEnded(pairing_id=pairing.id))
 
 
@@ -208,6 +213,7 @@ async def create_circle(
     db.add(pairing)
     await db.flush()
     audit.record(db, actor.account_id, "pairing.circle_created", pairing.id)
+    await news.tell(db, pairing.id)
     emit(db, PairingAccepted(pairing_id=pairing.id, proposed_by_id=own.id))
     return await read(db, actor, pairing.id)
 
@@ -229,6 +235,7 @@ async def edit_agreement(
     pairing, mine = await _editable(db, actor, pairing_id)
     pairing.rewrite_agreement(body.text, body.version, mine)
     audit.record(db, actor.account_id, "pairing.agreement_edited", pairing.id)
+    await news.tell(db, pairing.id)
     return await read(db, actor, pairing.id)
 
 
@@ -240,6 +247,7 @@ async def add_goal(db: AsyncSession, actor: Actor, pairing_id: UUID, body: GoalC
     goal = Goal(pairing_id=pairing.id, text=body.text)
     db.add(goal)
     await db.flush()
+    await news.tell(db, pairing.id)
     return goal
 
 
@@ -251,6 +259,7 @@ async def edit_goal(db: AsyncSession, actor: Actor, goal_id: UUID, body: GoalEdi
         if value is not None:
             setattr(goal, name, value)
     goal.updated_at = clock.now()
+    await news.tell(db, goal.pairing_id)
     return goal
 
 
@@ -259,9 +268,10 @@ async def remove_goal(db: AsyncSession, actor: Actor, goal_id: UUID) -> None:
     goal = await queries.goal(db, actor, goal_id)
     await _editable(db, actor, goal.pairing_id)
     await db.delete(goal)
+    await news.tell(db, goal.pairing_id)
 
 
 async def keep_apart(db: AsyncSession, event: Blocked) -> None:
     """A block ends whatever two people have together."""
     for pairing in await queries.of_two(db, event.blocker_id, event.blocked_id):
-        _finish(db, event.blocker_id, pairing)
+        await _finish(db, event.blocker_id, pairing)

@@ -13,6 +13,11 @@ from app.organisations.models import Membership
 from app.safeguarding.models import Report
 from app.scheduling import queries as meetings
 
+_people = (
+    joinedload(Report.reporter).joinedload(Membership.organisation),
+    joinedload(Report.subject).joinedload(Membership.organisation),
+)
+
 
 def addressed_to(actor: Actor, organisation_id: UUID | None = None) -> Select[Report]:
     """Reports to organisations the actor coordinates, except those about the actor.
@@ -22,6 +27,7 @@ def addressed_to(actor: Actor, organisation_id: UUID | None = None) -> Select[Re
     about_me = select(Membership.id).where(Membership.account_id == actor.account_id)
     found = (
         select(Report)
+        .options(*_people)
         .where(
             Report.organisation_id.in_(organisations.coordinated_ids(actor)),
             or_(Report.subject_membership_id.is_(None), Report.subject_membership_id.not_in(about_me)),
@@ -31,10 +37,6 @@ def addressed_to(actor: Actor, organisation_id: UUID | None = None) -> Select[Re
                 Report.reporter_id == actor.account_id,
                 Report.meeting_id.not_in(meetings.with_actor(actor)),
             ),
-        )
-        .options(
-            joinedload(Report.reporter).joinedload(Membership.organisation),
-            joinedload(Report.subject).joinedload(Membership.organisation),
         )
     )
     return found if organisation_id is None else found.where(Report.organisation_id == organisation_id)
@@ -48,6 +50,12 @@ async def get(db: AsyncSession, actor: Actor, report_id: UUID) -> Report:
     if found is None:
         raise NotFound()
     return found
+
+
+async def naming(db: AsyncSession, membership_id: UUID) -> list[Report]:
+    """Reports that show a person's name, to whoever reads them: only for reactions."""
+    named = or_(Report.reporter_membership_id == membership_id, Report.subject_membership_id == membership_id)
+    return list(await db.scalars(select(Report).options(*_people).where(named)))
 
 
 def own(actor: Actor) -> Select[Report]:

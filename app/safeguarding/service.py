@@ -8,9 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.auth import Actor
 from app.audit import service as audit
 from app.blocks import queries as blocks
+from app.core import streams
 from app.core.db import emit
 from app.core.errors import Conflict, Forbidden, NotFound, invalid
+from app.core.streams import Address, StreamKind
+from app.organisations import news
 from app.organisations import queries as organisations
+from app.organisations.events import ProfileEdited
 from app.organisations.models import Membership
 from app.pairings import queries as pairings
 from app.safeguarding import queries
@@ -28,7 +32,7 @@ async def file(db: AsyncSession, actor: Actor, body: ReportFile) -> Report:
     subject = await _subject(db, actor, body)
     met = await _people_met(db, actor, body)
     own = await _reporting_as(db, actor, met, subject)
-    about = {subject.account_id} if subject else {row.account_id for row in met.values()} - {actor.account_id}
+    about = _about(subject, met, actor.account_id)
     places = [own.organisation_id]
     if subject is not None and subject.organisation_id != own.organisation_id:
         places.append(subject.organisation_id)
@@ -48,6 +52,7 @@ async def file(db: AsyncSession, actor: Actor, body: ReportFile) -> Report:
     await db.flush()
     for report in reports:
         audit.record(db, actor.account_id, "report.filed", report.id)
+        await news.tell_coordinators(db, [report.organisation_id], "report.changed", report.id, without=about)
         emit(
             db,
             ReportFiled(
@@ -56,7 +61,13 @@ async def file(db: AsyncSession, actor: Actor, body: ReportFile) -> Report:
                 about=frozenset(about),
             ),
         )
+    _tell_reporter(db, reports[0])
     return reports[0]
+
+
+def _about(subject: Membership | None, met: dict[UUID, Membership], reporter_id: UUID) -> set[UUID]:
+    """The accounts that a report is about, or may be; `queries.addressed_to` keeps it from them."""
+    return {subject.account_id} if subject else {row.account_id for row in met.values()} - {reporter_id}
 
 
 async def _must_reach_someone(db: AsyncSession, places: list[UUID], about: set[UUID]) -> None:
@@ -81,7 +92,7 @@ async def _subject(db: AsyncSession, actor: Actor, body: ReportFile) -> Membersh
 
 
 async def _people_met(db: AsyncSession, actor: Actor, body: ReportFile) -> dict[UUID, Membership]:
-    """Everyone in the meeting that is reported, the actor among them; nobody when none is."""
+    """Everyone who is or was in what is reported, the actor among them; nobody when no meeting is."""
     if body.meeting_id is None:
         return {}
     try:
@@ -90,7 +101,11 @@ async def _people_met(db: AsyncSession, actor: Actor, body: ReportFile) -> dict[
         raise invalid(
             "/meeting_id", "There is no meeting here that you can see.", "unknown_meeting"
         ) from None
-    return (await pairings.one(db, meeting.pairing_id)).people()
+    return await _ever_in(db, meeting.pairing_id)
+
+
+async def _ever_in(db: AsyncSession, pairing_id: UUID) -> dict[UUID, Membership]:
+    return {part.membership_id: part.person for part in (await pairings.one(db, pairing_id)).participants}
 
 
 async def _reporting_as(
@@ -117,4 +132,30 @@ async def resolve(db: AsyncSession, actor: Actor, report_id: UUID, body: ReportR
     report = await queries.get(db, actor, report_id)
     report.resolve(body.note)
     audit.record(db, actor.account_id, "report.resolved", report.id)
+    await _tell_coordinators(db, report)
+    if report.organisation_id == report.reporter.organisation_id:
+        _tell_reporter(db, report)
     return report
+
+
+async def profile_edited(db: AsyncSession, event: ProfileEdited) -> None:
+    """Reports name who filed them and whom they are about."""
+    for report in await queries.naming(db, event.membership_id):
+        await _tell_coordinators(db, report)
+
+
+# News
+
+
+async def _tell_coordinators(db: AsyncSession, report: Report) -> None:
+    """Those who can read it."""
+    met: dict[UUID, Membership] = {}
+    if report.meeting_id is not None and report.subject is None:
+        met = await _ever_in(db, (await meetings.one(db, report.meeting_id)).pairing_id)
+    about = _about(report.subject, met, report.reporter_id)
+    await news.tell_coordinators(db, [report.organisation_id], "report.changed", report.id, without=about)
+
+
+def _tell_reporter(db: AsyncSession, report: Report) -> None:
+    mine = Address(StreamKind.MEMBERSHIP, report.reporter_membership_id)
+    streams.announce(db, mine, "report.changed", report.id)

@@ -13,19 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.auth import Actor, Doorkeeper
 from app.accounts.events import SessionEnded
 from app.blocks import queries as blocks
-from app.core import clock
-from app.core.db import after_commit
+from app.core import clock, nodes
 from app.core.errors import Conflict, Unavailable
+from app.core.nodes import Node
 from app.organisations.models import Membership
 from app.pairings import queries as pairings
 from app.pairings.models import Pairing
-from app.scheduling import queries
-from app.scheduling.models import Attendance, Call, CallCommand, Meeting, MeetingStatus, Node
+from app.scheduling import news, queries
+from app.scheduling.models import Attendance, Call, Meeting, MeetingStatus
 from app.scheduling.schemas import MOST_IN_A_CALL, IceServer, TicketRead
 from app.settings import Settings
-from signalling.contracts.bus import Bus, BusUnavailable
 from signalling.contracts.calls import (
-    Command,
     CommandDone,
     EndCall,
     Fact,
@@ -35,7 +33,6 @@ from signalling.contracts.calls import (
     ParticipantsPresent,
     RemoveFromCall,
     RevokeSession,
-    command_adapter,
 )
 from signalling.contracts.tickets import TICKET_SECONDS, CallTicket, issue_call_ticket
 
@@ -104,18 +101,18 @@ def _role(pairing: Pairing, membership_id: UUID) -> str:
 
 async def _place(db: AsyncSession, meeting: Meeting) -> tuple[Call, Node]:
     """The call and the live node that holds it; the meeting's row is locked, so only one caller decides."""
-    nodes = {node.name: node for node in await queries.live_nodes(db)}
-    if not nodes:
+    found = {node.name: node for node in await nodes.live(db)}
+    if not found:
         raise Unavailable("no_call_server", "No call server is reachable at the moment. Try again shortly.")
     call = await queries.call_of_meeting(db, meeting.id)
     if call is None:
-        call = Call(meeting_id=meeting.id, node=next(iter(nodes)))
+        call = Call(meeting_id=meeting.id, node=next(iter(found)))
         db.add(call)
         await db.flush()
-    elif call.node not in nodes:
-        call.node = next(iter(nodes))
+    elif call.node not in found:
+        call.node = next(iter(found))
         call.epoch += 1
-    return call, nodes[call.node]
+    return call, found[call.node]
 
 
 def ice_servers(settings: Settings, account_id: UUID, until: datetime) -> list[IceServer]:
@@ -144,39 +141,17 @@ def _ice_policy(settings: Settings, people: list[Membership]) -> Literal["all", 
 
 async def end(db: AsyncSession, call: Call) -> None:
     """End a call for everybody, at once and for good."""
-    await _command(db, call.node, EndCall(call_id=call.id))
+    await nodes.command(db, call.node, EndCall(call_id=call.id))
 
 
 async def remove(db: AsyncSession, call: Call, membership_ids: tuple[UUID, ...]) -> None:
     """Put these people out of a call, at once."""
-    await _command(db, call.node, RemoveFromCall(call_id=call.id, membership_ids=membership_ids))
+    await nodes.command(db, call.node, RemoveFromCall(call_id=call.id, membership_ids=membership_ids))
 
 
 async def session_ended(db: AsyncSession, event: SessionEnded) -> None:
     """A device that was signed out leaves its calls."""
-    for node in await queries.nodes_with_calls(db):
-        await _command(db, node.name, RevokeSession(session_id=event.session_id))
-
-
-async def _command(db: AsyncSession, node: str, command: Command) -> None:
-    db.add(CallCommand(id=command.id, node=node, payload=command.model_dump(mode="json")))
-    bus: Bus | None = db.info.get("bus")
-    if bus is not None:
-
-        async def publish() -> None:
-            await bus.publish_command(node, command)
-
-        after_commit(db, publish)
-
-
-async def repeat_commands(db: AsyncSession, bus: Bus) -> None:
-    """Send again what no node has answered."""
-    await queries.close_commands_of_gone_nodes(db)
-    for row in await queries.open_commands(db, older_than=timedelta(seconds=1)):
-        try:
-            await bus.publish_command(row.node, command_adapter.validate_python(row.payload))
-        except BusUnavailable:
-            return
+    await nodes.command_all(db, RevokeSession, session_id=event.session_id)
 
 
 # Facts
@@ -185,28 +160,18 @@ async def repeat_commands(db: AsyncSession, bus: Bus) -> None:
 async def apply(db: AsyncSession, fact: Fact) -> None:
     """Take in what a node reports. Facts may come twice and out of order."""
     match fact:
-        case NodeAlive():
-            await queries.node_alive(
-                db,
-                Node(
-                    name=fact.node,
-                    url=fact.url,
-                    draining=fact.draining,
-                    calls=fact.calls,
-                    seen_at=fact.at,
-                ),
-            )
+        case NodeAlive() | CommandDone():
+            await nodes.apply(db, fact)
         case ParticipantJoined() | ParticipantLeft():
             if not await queries.known_call_member(db, fact.call_id, fact.membership_id):
                 log.warning("fact_about_unknown_call", call_id=str(fact.call_id), node=fact.node)
-            elif isinstance(fact, ParticipantJoined):
-                await queries.stay_began(db, _stay(fact))
-            else:
-                await queries.stay_ended(db, _stay(fact))
+                return
+            began = isinstance(fact, ParticipantJoined)
+            if await (queries.stay_began if began else queries.stay_ended)(db, _stay(fact)):
+                await news.tell_of_stays(db, [news.Stay(fact.call_id, fact.membership_id)])
         case ParticipantsPresent():
-            await queries.renew(db, fact.call_id, fact.participant_ids, fact.at)
-        case CommandDone():
-            await queries.command_done(db, fact.command_id)
+            found = await queries.renew(db, fact.call_id, fact.participant_ids, fact.at)
+            await news.tell_of_stays(db, [news.Stay(fact.call_id, membership_id) for membership_id in found])
 
 
 def _stay(fact: ParticipantJoined | ParticipantLeft) -> Attendance:
@@ -223,4 +188,6 @@ def _stay(fact: ParticipantJoined | ParticipantLeft) -> Attendance:
 
 async def lapse(db: AsyncSession, settings: Settings) -> int:
     """Close the stays of everyone whose node has been silent for too long."""
-    return await queries.lapse(db, clock.now() - timedelta(seconds=settings.lease_lapse_seconds))
+    closed = await queries.lapse(db, clock.now() - timedelta(seconds=settings.lease_lapse_seconds))
+    await news.tell_of_stays(db, [news.Stay(*stay) for stay in closed])
+    return len(closed)

@@ -2,11 +2,10 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint, Range
+from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core import clock
@@ -104,18 +103,6 @@ class Booking(Base):
     during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
 
 
-class Node(Base):
-    """A signalling node, as it last said of itself."""
-
-    __tablename__ = "node"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    url: Mapped[str]
-    draining: Mapped[bool]
-    calls: Mapped[int]
-    seen_at: Mapped[datetime] = instant()
-
-
 class Call(Base):
     """Where a meeting's call is held. The epoch rises each time it moves to another node."""
 
@@ -143,16 +130,3 @@ class Attendance(Base):
     seen_at: Mapped[datetime] = instant()
     left_at: Mapped[datetime | None] = instant(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)
-
-
-class CallCommand(Base):
-    """Something a node must do. Kept until the node says that it is done, and sent again until then."""
-
-    __tablename__ = "call_command"
-    __table_args__ = (Index("ix_call_command_open", "created_at", postgresql_where=text("done_at IS NULL")),)
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    node: Mapped[str]
-    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    created_at: Mapped[datetime] = instant(default_factory=clock.now)
-    done_at: Mapped[datetime | None] = instant(default=None)

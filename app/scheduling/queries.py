@@ -1,16 +1,18 @@
 """Reading meetings, calls and attendance."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import Insert, Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.auth import Actor
 from app.core import clock
 from app.core.errors import NotFound
+from app.organisations.models import Membership
 from app.pairings import queries as pairings
 from app.pairings.models import Pairing, Participant
 from app.scheduling.models import (
@@ -18,14 +20,10 @@ from app.scheduling.models import (
     Attendance,
     Booking,
     Call,
-    CallCommand,
     Meeting,
     MeetingStatus,
-    Node,
 )
 
-NODE_ALIVE = timedelta(seconds=20)
-NODE_GONE = timedelta(minutes=5)
 CALL_OVERRUN = timedelta(hours=12)
 """How long people may stay in a call after nobody can enter it any more."""
 
@@ -126,22 +124,6 @@ async def call_of_meeting(db: AsyncSession, meeting_id: UUID) -> Call | None:
     return await db.scalar(select(Call).where(Call.meeting_id == meeting_id).with_for_update(key_share=True))
 
 
-async def live_nodes(db: AsyncSession) -> list[Node]:
-    """Nodes that spoke lately, the least busy first."""
-    rows = await db.scalars(
-        select(Node)
-        .where(Node.seen_at > clock.now() - NODE_ALIVE, Node.draining.is_(False))
-        .order_by(Node.calls, Node.name)
-    )
-    return list(rows)
-
-
-async def nodes_with_calls(db: AsyncSession) -> list[Node]:
-    """Nodes that may still hold a call: also those that drain or have been silent for a moment."""
-    rows = await db.scalars(select(Node).where(Node.seen_at > clock.now() - NODE_GONE).order_by(Node.name))
-    return list(rows)
-
-
 async def known_call_member(db: AsyncSession, call_id: UUID, membership_id: UUID) -> bool:
     """Whether this membership takes part in the pairing whose call this is."""
     found = await db.scalar(
@@ -158,6 +140,32 @@ async def known_call_member(db: AsyncSession, call_id: UUID, membership_id: UUID
     return bool(found)
 
 
+class Caller(NamedTuple):
+    """Someone in the pairing that a call belongs to; `is_in` unless they left it or its organisation."""
+
+    call_id: UUID
+    meeting_id: UUID
+    kind: str
+    membership_id: UUID
+    account_id: UUID
+    is_in: bool
+
+
+async def callers(db: AsyncSession, call_ids: Collection[UUID]) -> list[Caller]:
+    """Everyone who is or was in the pairings of these calls: for news."""
+    is_in = and_(Participant.left_at.is_(None), Membership.ended_at.is_(None))
+    rows = await db.execute(
+        select(Call.id, Call.meeting_id, Pairing.kind, Membership.id, Membership.account_id, is_in)
+        .distinct()
+        .join(Meeting, Meeting.id == Call.meeting_id)
+        .join(Pairing, Pairing.id == Meeting.pairing_id)
+        .join(Participant, Participant.pairing_id == Pairing.id)
+        .join(Membership, Membership.id == Participant.membership_id)
+        .where(Call.id.in_(call_ids))
+    )
+    return [Caller(*row) for row in rows]
+
+
 async def attendance(db: AsyncSession, meeting_id: UUID) -> list[Attendance]:
     """Every stay in a meeting's call, in order."""
     rows = await db.scalars(
@@ -169,31 +177,24 @@ async def attendance(db: AsyncSession, meeting_id: UUID) -> list[Attendance]:
     return list(rows)
 
 
-async def node_alive(db: AsyncSession, node: Node) -> None:
-    """What a node says of itself, unless something newer is known."""
-    said = {"url": node.url, "draining": node.draining, "calls": node.calls, "seen_at": node.seen_at}
-    await db.execute(
-        insert(Node)
-        .values(name=node.name, **said)
-        .on_conflict_do_update(index_elements=["name"], set_=said, where=Node.seen_at < node.seen_at)
-    )
-
-
-async def stay_began(db: AsyncSession, stay: Attendance) -> None:
-    """Someone is in a call; the news may come after that of the end."""
+async def stay_began(db: AsyncSession, stay: Attendance) -> bool:
+    """Someone is in a call; the news may come after that of the end. False when it is known."""
     row = _stay(stay)
     earlier = {"joined_at": row.excluded.joined_at}
-    await db.execute(
-        row.on_conflict_do_update(
-            index_elements=["id"], set_=earlier, where=Attendance.joined_at > row.excluded.joined_at
-        )
+    said = row.on_conflict_do_update(
+        index_elements=["id"], set_=earlier, where=Attendance.joined_at > row.excluded.joined_at
     )
+    return await db.scalar(said.returning(Attendance.id)) is not None
 
 
-async def stay_ended(db: AsyncSession, stay: Attendance) -> None:
-    """Someone is out of a call; the news may come before that of the beginning."""
+async def stay_ended(db: AsyncSession, stay: Attendance) -> bool:
+    """Someone is out of a call; the news may come before that of the beginning. False when it is known."""
     left = {"left_at": stay.left_at, "seen_at": stay.seen_at, "reason": stay.reason}
-    await db.execute(_stay(stay).on_conflict_do_update(index_elements=["id"], set_=left))
+    other = or_(
+        Attendance.left_at.is_distinct_from(stay.left_at), Attendance.reason.is_distinct_from(stay.reason)
+    )
+    said = _stay(stay).on_conflict_do_update(index_elements=["id"], set_=left, where=other)
+    return await db.scalar(said.returning(Attendance.id)) is not None
 
 
 def _stay(stay: Attendance) -> Insert:
@@ -202,62 +203,47 @@ def _stay(stay: Attendance) -> Insert:
     )
 
 
-async def renew(db: AsyncSession, call_id: UUID, stays: Sequence[UUID], at: datetime) -> None:
-    """Push the leases of these stays to `at`; one that lapsed only because news was late is open again."""
-    await db.execute(
-        update(Attendance)
+async def renew(db: AsyncSession, call_id: UUID, stays: Sequence[UUID], at: datetime) -> list[UUID]:
+    """Push the leases of these stays to `at`.
+
+    One that lapsed only because news was late is open again; returns the memberships of those.
+    """
+    before = (
+        select(Attendance.id, Attendance.left_at)
         .where(
             Attendance.id.in_(stays),
             Attendance.call_id == call_id,
             or_(Attendance.left_at.is_(None), Attendance.reason == "lease_lapsed"),
             Attendance.seen_at < at,
         )
-        .values(seen_at=at, left_at=None, reason=None)
+        .order_by(Attendance.id)
+        .with_for_update(key_share=True)
+        .cte()
     )
-
-
-async def lapse(db: AsyncSession, before: datetime) -> int:
-    """Close every stay that was last seen before then; returns how many."""
-    closed = await db.scalars(
+    rows = await db.execute(
         update(Attendance)
+        .where(Attendance.id == before.c.id)
+        .values(seen_at=at, left_at=None, reason=None)
+        .returning(Attendance.membership_id, before.c.left_at)
+        .execution_options(synchronize_session=False)
+    )
+    return [membership_id for membership_id, left_at in rows if left_at is not None]
+
+
+async def lapse(db: AsyncSession, before: datetime) -> list[tuple[UUID, UUID]]:
+    """Close every stay that was last seen before then; returns their calls and memberships."""
+    silent = (
+        select(Attendance.id)
         .where(Attendance.left_at.is_(None), Attendance.seen_at < before)
+        .order_by(Attendance.id)
+        .with_for_update(key_share=True)
+        .cte()
+    )
+    rows = await db.execute(
+        update(Attendance)
+        .where(Attendance.id == silent.c.id)
         .values(left_at=Attendance.seen_at, reason="lease_lapsed")
-        .returning(Attendance.id)
+        .returning(Attendance.call_id, Attendance.membership_id)
+        .execution_options(synchronize_session=False)
     )
-    return len(list(closed))
-
-
-async def command_done(db: AsyncSession, command_id: UUID) -> None:
-    """A node did it; saying so twice is fine."""
-    await db.execute(
-        update(CallCommand)
-        .where(CallCommand.id == command_id, CallCommand.done_at.is_(None))
-        .values(done_at=clock.now())
-    )
-
-
-async def open_commands(db: AsyncSession, *, older_than: timedelta) -> list[CallCommand]:
-    """Commands no node has answered yet, oldest first."""
-    rows = await db.scalars(
-        select(CallCommand)
-        .where(CallCommand.done_at.is_(None), CallCommand.created_at < clock.now() - older_than)
-        .order_by(CallCommand.created_at)
-        .limit(500)
-    )
-    return list(rows)
-
-
-async def clear_away(db: AsyncSession, before: datetime) -> None:
-    """Forget commands that were done, and nodes that were last heard of, before then."""
-    await db.execute(delete(CallCommand).where(CallCommand.done_at < before))
-    await db.execute(delete(Node).where(Node.seen_at < before))
-
-
-async def close_commands_of_gone_nodes(db: AsyncSession) -> None:
-    """A node that has been silent for minutes holds no call any more; nothing is left to be done there."""
-    alive = select(Node.name).where(Node.seen_at > clock.now() - NODE_GONE)
-    await db.execute(
-        update(CallCommand)
-        .where(CallCommand.done_at.is_(None), CallCommand.node.not_in(alive))
-        .values(done_at=func.now())
-    )
+    return [(call_id, membership_id) for call_id, membership_id in rows]

@@ -20,7 +20,7 @@ from app.organisations import queries as organisations
 from app.pairings import queries as pairings
 from app.pairings.events import PairingEnded, ParticipantWentAway
 from app.pairings.models import Kind, Pairing, Part
-from app.scheduling import calls, queries
+from app.scheduling import calls, news, queries
 from app.scheduling.events import MeetingBooked, MeetingCancelled, MeetingDeclined, MeetingProposed
 from app.scheduling.models import Booking, Meeting, MeetingStatus
 from app.scheduling.schemas import AttendanceRead, MeetingPropose, MeetingRead, StayRead, verbs
@@ -62,6 +62,7 @@ async def propose(db: AsyncSession, actor: Actor, pairing_id: UUID, body: Meetin
     db.add(meeting)
     await db.flush()
     audit.record(db, actor.account_id, "meeting.proposed", meeting.id)
+    await news.tell(db, meeting)
     if pairing.kind == Kind.CIRCLE and any(part.role == Part.LEAD for part in mine):
         await _book(db, actor, meeting, pairing)
     else:
@@ -106,6 +107,7 @@ async def _book(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairi
     except IntegrityError:
         raise Conflict("time_taken", "That time has just been taken. Choose another time.") from None
     audit.record(db, actor.account_id, "meeting.booked", meeting.id)
+    await news.tell(db, meeting)
     emit(db, MeetingBooked(meeting_id=meeting.id, by_account_id=actor.account_id))
 
 
@@ -137,6 +139,7 @@ async def decline(db: AsyncSession, actor: Actor, meeting_id: UUID) -> MeetingRe
     meeting, _ = await _decidable(db, actor, meeting_id, "decline", MeetingStatus.PROPOSED)
     meeting.move("decline")
     audit.record(db, actor.account_id, "meeting.declined", meeting.id)
+    await news.tell(db, meeting)
     emit(db, MeetingDeclined(meeting_id=meeting.id, by_account_id=actor.account_id))
     return await read(db, actor, meeting.id)
 
@@ -154,6 +157,7 @@ async def _cancel(db: AsyncSession, meeting: Meeting, by_account_id: UUID | None
     meeting.move("cancel")
     await queries.free(db, meeting.id)
     audit.record(db, by_account_id, "meeting.cancelled", meeting.id)
+    await news.tell(db, meeting)
     emit(db, MeetingCancelled(meeting_id=meeting.id, by_account_id=by_account_id))
     call = await queries.call_of_meeting(db, meeting.id)
     if call is not None:

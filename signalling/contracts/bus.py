@@ -1,15 +1,15 @@
-"""The bus between app and signalling, its promises, and how to open one.
+"""The bus between app and signalling: its two sides and their promises.
 
-Commands and facts must not be lost even when the bus is: their *senders* keep them (app in database rows, a
-node in its memory) and send again until the receiver says it has committed them. The bus itself therefore
-only has to deliver at least once while it lives.
+Commands and facts must not be lost even when the bus is: their *senders* keep them (app in rows, a node in
+its journal) and send again until the receiver has them. Hints may be lost: their readers are told when.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
 from signalling.contracts.calls import Command, Fact
+from signalling.contracts.envelope import Hint, Hints
 
 
 class FactDelivery(Protocol):
@@ -42,6 +42,12 @@ class Bus(Protocol):
 
     def commands(self, node: str) -> AsyncIterator[Command]:
         """Node: commands addressed to it, in order of publication."""
+
+    async def publish_hints(self, hints: Sequence[Hint]) -> None:
+        """To every node. What one sender says about one stream keeps its order."""
+
+    def hints(self) -> AsyncIterator[Hints]:
+        """Node: all hints from now on, in batches; an empty one at least every second says: up to date."""
 
     async def ping(self) -> None:
         """Return when the bus answers."""

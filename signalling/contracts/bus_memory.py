@@ -1,18 +1,23 @@
 """The bus inside one process: for tests, and for whoever embeds both services in one."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 from uuid import UUID
 
 from signalling.contracts.bus import BusUnavailable, FactDelivery
 from signalling.contracts.calls import Command, Fact
+from signalling.contracts.envelope import Hint, Hints
 
 T = TypeVar("T")
 KEPT = 10_000
+HINTS_AT_ONCE = 500
+UP_TO_DATE_SECONDS = 0.5
 CLAIM_SECONDS = 15.0
 
 
@@ -25,6 +30,9 @@ class Exchange:
     pending: dict[int, tuple[float, Fact]] = field(default_factory=dict)
     acknowledgements: dict[str, deque[UUID]] = field(default_factory=dict)
     commands: dict[str, deque[Command]] = field(default_factory=dict)
+    hints: deque[Hint] = field(default_factory=lambda: deque(maxlen=KEPT))
+    hints_told: int = 0
+    """How many hints there ever were; the last ones are in `hints`."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     deliveries: int = 0
 
@@ -44,8 +52,19 @@ class Exchange:
         else:
             return None
         self.deliveries += 1
+        # Of a fact that is sent again because app could not take it in, only the last one counts.
+        for number in [number for number, (_, other) in self.pending.items() if other.id == fact.id]:
+            del self.pending[number]
         self.pending[self.deliveries] = (now + claim_seconds, fact)
         return self.deliveries, fact
+
+    def hints_after(self, place: int) -> tuple[int, Hints]:
+        """What is left of the hints after the first `place` ones, and the place to go on from."""
+        forgotten = self.hints_told - len(self.hints)
+        start = max(place, forgotten)
+        newest_first = islice(reversed(self.hints), self.hints_told - start)
+        items = tuple(newest_first)[::-1][:HINTS_AT_ONCE]
+        return start + len(items), Hints(items, missed=place < forgotten)
 
 
 class _Delivery:
@@ -94,6 +113,22 @@ class MemoryBus:
     async def commands(self, node: str) -> AsyncIterator[Command]:
         async for command in self._drain(_queue(self._exchange.commands, node)):
             yield command
+
+    async def publish_hints(self, hints: Sequence[Hint]) -> None:
+        await self.ping()
+        self._exchange.hints.extend(hints)
+        self._exchange.hints_told += len(hints)
+        self._exchange.wake()
+
+    async def hints(self) -> AsyncIterator[Hints]:
+        place, found = self._exchange.hints_told, Hints(())
+        while not self._closed:
+            yield found
+            if place == self._exchange.hints_told:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(UP_TO_DATE_SECONDS):
+                        await self._exchange.changed.wait()
+            place, found = self._exchange.hints_after(place)
 
     async def ping(self) -> None:
         if self._closed:

@@ -3,14 +3,14 @@
 Facts go through one stream and one consumer group. Each node has a stream of commands and one of
 acknowledgements, from which it deletes what it has dealt with; so a reader always reads from the beginning,
 and a server that lost everything and counts anew confuses nobody. Every stream is bounded: what overflows is
-sent again by whoever keeps it.
+sent again by whoever keeps it. Hints have a module of their own.
 """
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -21,7 +21,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from signalling.contracts.bus import BusUnavailable, FactDelivery
+from signalling.contracts.bus_valkey_hints import HintLine, HintReader, HintWriter
 from signalling.contracts.calls import Command, Fact, command_adapter, fact_adapter
+from signalling.contracts.envelope import Hint, Hints
 
 T = TypeVar("T")
 Fields = dict[bytes, bytes]
@@ -46,11 +48,13 @@ log = logging.getLogger(__name__)
 class _Delivery:
     def __init__(self, bus: "ValkeyBus", entry: bytes, fact: Fact) -> None:
         self.fact = fact
+        self.done = False
         self._bus = bus
         self._entry = entry
 
     async def committed(self) -> None:
         await self._bus.acknowledge(self._entry, self.fact)
+        self.done = True
 
 
 class ValkeyBus:
@@ -69,6 +73,9 @@ class ValkeyBus:
         )
         self._claim_seconds = claim_seconds
         self._closed = asyncio.Event()
+        self._telling = HintLine(self._redis)
+        self._writer = HintWriter(self._telling)
+        self._lines = {self._telling}
 
     # Facts
 
@@ -77,6 +84,9 @@ class ValkeyBus:
 
     async def facts(self, consumer: str) -> AsyncIterator[FactDelivery]:
         claims_at = 0.0
+        # What was passed on and not committed. Its node repeats it, and only the last time counts: otherwise
+        # a fact that app cannot take in would be claimed again and again as often as it was ever sent.
+        open_entries: dict[UUID, bytes] = {}
         while True:
             claiming = time.monotonic() >= claims_at
             read = self._claim if claiming else self._read_new
@@ -87,8 +97,17 @@ class ValkeyBus:
                 claims_at = time.monotonic() + self._claim_seconds / 3
             for entry, fields in entries:
                 fact = await self._fact(entry, fields)
-                if fact is not None:
-                    yield _Delivery(self, entry, fact)
+                if fact is None:
+                    continue
+                earlier = open_entries.pop(fact.id, entry)
+                if earlier != entry:
+                    await self._drop(earlier)
+                delivery = _Delivery(self, entry, fact)
+                yield delivery
+                if not delivery.done:
+                    open_entries[fact.id] = entry
+                    if len(open_entries) > KEPT_FOR_NODE:
+                        del open_entries[next(iter(open_entries))]
 
     async def acknowledge(self, entry: bytes, fact: Fact) -> None:
         """Forget a fact that app has committed, and let its node forget it too."""
@@ -138,9 +157,15 @@ class ValkeyBus:
             return fact_adapter.validate_json(fields[b"fact"])
         except (ValidationError, KeyError):
             log.warning("The bus holds a fact that cannot be read: %s", entry.decode())
-            with contextlib.suppress(BusUnavailable):
-                await self._ask(self._redis.xack(FACTS, GROUP, entry))
+            await self._drop(entry)
             return None
+
+    async def _drop(self, entry: bytes) -> None:
+        pipe: Any = self._redis.pipeline(transaction=True)
+        pipe.xack(FACTS, GROUP, entry)
+        pipe.xdel(FACTS, entry)
+        with contextlib.suppress(BusUnavailable):
+            await self._ask(pipe.execute())
 
     # What is meant for one node
 
@@ -180,6 +205,22 @@ class ValkeyBus:
                 names = [entry for entry, _ in entries]
                 await self._persist(lambda names=names: self._redis.xdel(stream, *names))  # type: ignore[misc]
 
+    # Hints
+
+    async def publish_hints(self, hints: Sequence[Hint]) -> None:
+        await self._ask(self._writer.write(hints))
+
+    async def hints(self) -> AsyncIterator[Hints]:
+        line = HintLine(self._redis)
+        reader = HintReader(line)
+        self._lines.add(line)
+        try:
+            while (found := await self._persist(reader.read, log_as="hints")) is not None:
+                yield found
+        finally:
+            self._lines.discard(line)
+            await line.close()
+
     # All of it
 
     async def ping(self) -> None:
@@ -188,6 +229,8 @@ class ValkeyBus:
 
     async def close(self) -> None:
         self._closed.set()
+        for line in list(self._lines):
+            await line.close()
         await self._redis.aclose()
 
     async def _ask(self, answer: Awaitable[T]) -> T:

@@ -1,4 +1,4 @@
-"""What app and signalling tell each other about calls: commands go down, facts come up.
+"""What app and signalling must tell each other: commands go down, facts come up.
 
 Both are kept by their sender until the receiver has committed them, are delivered again when in doubt, and
 are idempotent by `id`.
@@ -20,13 +20,17 @@ class _Message(BaseModel):
 
 
 class NodeAlive(_Message):
-    """A signalling node is ready for calls, and where clients reach it. Repeated every few seconds."""
+    """A signalling node is ready, and where clients reach it. Repeated every few seconds.
+
+    `public_key` is the Ed25519 key that it signs its questions to app with (the `x` of a JWK, RFC 8037).
+    """
 
     kind: Literal["node_alive"] = "node_alive"
     node: str
     url: str
     draining: bool = False
     calls: int = 0
+    public_key: str = ""
     at: datetime
 
 
@@ -108,5 +112,23 @@ class RevokeSession(_Message):
     session_id: UUID
 
 
-Command = Annotated[RemoveFromCall | EndCall | RevokeSession, Field(discriminator="kind")]
+class RosterChanged(_Message):
+    """Who may hear a stream is not the same any more: what a node knows below `version` is worthless."""
+
+    kind: Literal["roster_changed"] = "roster_changed"
+    stream: UUID
+    version: int
+
+
+class ShowPresence(_Message):
+    """An account shows from now on, or does not show any more, whether it is there."""
+
+    kind: Literal["show_presence"] = "show_presence"
+    account_id: UUID
+    shown: bool
+
+
+Command = Annotated[
+    RemoveFromCall | EndCall | RevokeSession | RosterChanged | ShowPresence, Field(discriminator="kind")
+]
 command_adapter: TypeAdapter[Command] = TypeAdapter(Command)

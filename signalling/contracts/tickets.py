@@ -1,4 +1,4 @@
-"""Signed leave to enter one call once: minted by app, verified by signalling without asking anyone.
+"""Signed leave to open one socket once: minted by app, verified by signalling without asking anyone.
 
 A ticket is a JWT (RFC 7519) signed with EdDSA (RFC 8037), explicitly typed (RFC 8725, section 3.11). Its
 `jti` is used once; the node that admits it remembers it until it has expired.
@@ -15,7 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 ALGORITHM = "EdDSA"
 CALL_TICKET_TYPE = "call-ticket+jwt"
+EVENTS_TICKET_TYPE = "events-ticket+jwt"
+NODE_TOKEN_TYPE = "node+jwt"
 SIGNALLING_AUDIENCE = "mentorspan:signalling"
+INTERNAL_AUDIENCE = "mentorspan:internal"
 TICKET_SECONDS = 60
 _LEEWAY_SECONDS = 5
 
@@ -54,6 +57,20 @@ class CallTicket(BaseModel):
     permissions: tuple[Permission, ...] = ("publish", "subscribe")
     topology: Topology = "direct"
     ice_policy: IcePolicy = "all"
+
+
+class EventsTicket(BaseModel):
+    """Who may open an events socket."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jti: UUID = Field(default_factory=uuid4)
+    account_id: UUID
+    session_id: UUID
+    hidden: bool = False
+    """The account does not show whether it is there."""
+    issued_at: int = 0
+    """POSIX time of signing; set when it is read."""
 
 
 def sign(claims: Mapping[str, Any], *, token_type: str, key: SigningKey) -> str:
@@ -119,10 +136,20 @@ def _check_times(claims: dict[str, Any], *, max_seconds: int, now: float) -> Non
 
 def issue_call_ticket(ticket: CallTicket, *, key: SigningKey, issuer: str, now: float) -> str:
     """Sign `ticket`, valid for `TICKET_SECONDS` from `now` (POSIX time)."""
-    body = ticket.model_dump(mode="json", exclude={"jti", "account_id"})
+    return _issue(ticket, CALL_TICKET_TYPE, key=key, issuer=issuer, now=now)
+
+
+def issue_events_ticket(ticket: EventsTicket, *, key: SigningKey, issuer: str, now: float) -> str:
+    """Sign `ticket`, valid for `TICKET_SECONDS` from `now` (POSIX time)."""
+    return _issue(ticket, EVENTS_TICKET_TYPE, key=key, issuer=issuer, now=now)
+
+
+def _issue(
+    ticket: CallTicket | EventsTicket, token_type: str, *, key: SigningKey, issuer: str, now: float
+) -> str:
     issued = int(now)
     claims = {
-        **body,
+        **ticket.model_dump(mode="json", exclude={"jti", "account_id", "issued_at"}),
         "iss": issuer,
         "aud": SIGNALLING_AUDIENCE,
         "sub": str(ticket.account_id),
@@ -131,7 +158,7 @@ def issue_call_ticket(ticket: CallTicket, *, key: SigningKey, issuer: str, now: 
         "nbf": issued,
         "exp": issued + TICKET_SECONDS,
     }
-    return sign(claims, token_type=CALL_TICKET_TYPE, key=key)
+    return sign(claims, token_type=token_type, key=key)
 
 
 def read_call_ticket(
@@ -142,21 +169,96 @@ def read_call_ticket(
     Whether its call and node are the ones being entered, and whether its `jti` is fresh, is the caller's to
     check: only the caller knows.
     """
-    claims = verify(
+    claims = _read(token, CALL_TICKET_TYPE, keys=keys, issuer=issuer, now=now)
+    try:
+        return CallTicket(account_id=claims["sub"], **_fields(claims))
+    except (ValidationError, TypeError) as error:
+        raise TokenRefused("The ticket's claims are not a call ticket's.") from error
+
+
+def read_events_ticket(
+    token: str, *, keys: Mapping[str, Ed25519PublicKey], issuer: str, now: float
+) -> EventsTicket:
+    """Verify and read an events ticket. Raises `TokenRefused`; whether its `jti` is fresh is not checked."""
+    claims = _read(token, EVENTS_TICKET_TYPE, keys=keys, issuer=issuer, now=now)
+    try:
+        return EventsTicket(account_id=claims["sub"], issued_at=claims["iat"], **_fields(claims))
+    except (ValidationError, TypeError) as error:
+        raise TokenRefused("The ticket's claims are not an events ticket's.") from error
+
+
+def _read(
+    token: str, token_type: str, *, keys: Mapping[str, Ed25519PublicKey], issuer: str, now: float
+) -> dict[str, Any]:
+    return verify(
         token,
-        token_type=CALL_TICKET_TYPE,
+        token_type=token_type,
         audience=SIGNALLING_AUDIENCE,
         issuer=issuer,
         keys=keys,
         max_seconds=TICKET_SECONDS,
         now=now,
     )
+
+
+def _fields(claims: Mapping[str, Any]) -> dict[str, Any]:
     envelope = {"iss", "aud", "sub", "iat", "nbf", "exp"}
-    fields = {name: value for name, value in claims.items() if name not in envelope}
+    return {name: value for name, value in claims.items() if name not in envelope}
+
+
+def issue_node_token(node: str, *, key: Ed25519PrivateKey, now: float) -> str:
+    """A node's word to app that it is the node `node`, good for `TICKET_SECONDS`."""
+    issued = int(now)
+    claims = {
+        "iss": node,
+        "aud": INTERNAL_AUDIENCE,
+        "sub": node,
+        "jti": str(uuid4()),
+        "iat": issued,
+        "nbf": issued,
+        "exp": issued + TICKET_SECONDS,
+    }
+    return sign(claims, token_type=NODE_TOKEN_TYPE, key=SigningKey(kid=node, private=key))
+
+
+def node_public_key(key: Ed25519PrivateKey) -> str:
+    """The public half of a node's key, as `NodeAlive` carries it (the `x` of a JWK, RFC 8037)."""
+    return str(jwt.algorithms.OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)["x"])
+
+
+def read_node_key(x: str) -> Ed25519PublicKey:
+    """The key that `node_public_key` wrote. Raises `TokenRefused`."""
     try:
-        return CallTicket(account_id=claims["sub"], **fields)
-    except (ValidationError, TypeError) as error:
-        raise TokenRefused("The ticket's claims are not a call ticket's.") from error
+        key = jwt.algorithms.OKPAlgorithm.from_jwk({"kty": "OKP", "crv": "Ed25519", "x": x})
+    except (jwt.PyJWTError, ValueError) as error:
+        raise TokenRefused("That is no Ed25519 key.") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise TokenRefused("That is no public key.")
+    return key
+
+
+def node_named_by(token: str) -> str:
+    """Which node a token says it is from, before anything is verified. Raises `TokenRefused`."""
+    try:
+        named = jwt.get_unverified_header(token).get("kid")
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        raise TokenRefused("The token cannot be read.") from error
+    if not isinstance(named, str):
+        raise TokenRefused("The token names no node.")
+    return named
+
+
+def verify_node_token(token: str, *, node: str, key: Ed25519PublicKey, now: float) -> None:
+    """Check that `node`, whose key is `key`, signed this lately. Raises `TokenRefused`."""
+    verify(
+        token,
+        token_type=NODE_TOKEN_TYPE,
+        audience=INTERNAL_AUDIENCE,
+        issuer=node,
+        keys={node: key},
+        max_seconds=TICKET_SECONDS,
+        now=now,
+    )
 
 
 def public_jwks(keys: Mapping[str, Ed25519PublicKey]) -> dict[str, list[dict[str, str]]]:

@@ -1,4 +1,4 @@
-"""What can go wrong on the calls socket: error codes, and close codes that say come back or stay away."""
+"""What can go wrong on the sockets: error codes, and close codes that say come back or stay away."""
 
 from enum import IntEnum, StrEnum
 
@@ -16,6 +16,7 @@ class ErrorCode(StrEnum):
     INVALID_CANDIDATE = "invalid_candidate"
     TOO_MANY_CANDIDATES = "too_many_candidates"
     NOT_PERMITTED = "not_permitted"
+    UNKNOWN_STREAM = "unknown_stream"
 
     # The hello was refused; a close code follows.
     UNSUPPORTED_VERSION = "unsupported_version"

@@ -11,13 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import passwords, tokens
 from app.accounts.models import Account, MailedSecret, Purpose, SignInSession
 from app.blocks.models import Block
+from app.chat.models import Conversation, Message
 from app.core import clock, crypto
 from app.core.db import Base
 from app.core.ids import new_id
+from app.core.nodes import Node
+from app.core.streams import Stream, StreamEvent, StreamKind
 from app.organisations.models import Invitation, Membership, Organisation, Partnership, Role, Visibility
 from app.pairings.models import Goal, Kind, Pairing, Part, Participant, Status
 from app.safeguarding.models import Report
-from app.scheduling.models import Attendance, Booking, Call, Meeting, MeetingStatus, Node
+from app.scheduling.models import Attendance, Booking, Call, Meeting, MeetingStatus
 from tests.world import ALL_ROLES, NODE, Person, World
 
 
@@ -60,6 +63,11 @@ class House:
     booked: Meeting = field(init=False)
     proposed: Meeting = field(init=False)
     circle_booked: Meeting = field(init=False)
+    talk: Conversation = field(init=False)
+    circle_talk: Conversation = field(init=False)
+    meeting_talk: Conversation = field(init=False)
+    said: dict[tuple[UUID, UUID], Message] = field(default_factory=dict)
+    """Messages by conversation and author's membership: in each the mentee speaks, then the mentor."""
     invitation: Invitation = field(init=False)
     invitation_secret: str = field(init=False)
     report: Report = field(init=False)
@@ -75,6 +83,7 @@ class House:
             await house._people()
             await house._pairings()
             await house._meetings()
+            await house._talks()
             await house._papers()
         return house
 
@@ -237,6 +246,38 @@ class House:
                 for who in (self.mentee, self.mentor)
             )
         )
+
+    async def _talks(self) -> None:
+        self.talk = await self._talk(self.active)
+        self.circle_talk = await self._talk(self.circle)
+        self.meeting_talk = await self._talk(self.active, self.booked)
+
+    async def _talk(self, pairing: Pairing, meeting: Meeting | None = None) -> Conversation:
+        talk = Conversation(
+            kind="meeting" if meeting else "pairing",
+            pairing_id=pairing.id,
+            meeting_id=meeting.id if meeting else None,
+        )
+        await self._save(talk, Stream(id=talk.id, kind=StreamKind.CONVERSATION.value, seq=2))
+        for seq, who in enumerate((self.mentee, self.mentor), start=1):
+            said = Message(
+                conversation_id=talk.id,
+                seq=seq,
+                author_account_id=who.account_id,
+                author_id=member(who),
+                client_id=new_id(),
+                text=self.text(f"Words {secrets.token_hex(6)} of {who.name}"),
+            )
+            event = StreamEvent(
+                stream_id=talk.id,
+                seq=seq,
+                kind="message.posted",
+                subject_id=said.id,
+                by_account_id=who.account_id,
+            )
+            await self._save(said, event)
+            self.said[talk.id, member(who)] = said
+        return talk
 
     def _report(self, subject: Person | None, meeting: Meeting | None = None) -> Report:
         return Report(

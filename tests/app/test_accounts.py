@@ -263,7 +263,7 @@ async def test_a_token_of_an_ended_session_ends_nothing_a_second_time(world: Wor
         assert (await world.client.post("/v1/sessions/refresh", json=body)).status_code == 401
     (row,) = await world.rows(select(SignInSession))
     assert row.end_reason == "signed_out"
-    assert len(await world.run("SELECT * FROM call_command")) == 1
+    assert len(await world.run("SELECT * FROM node_command")) == 1
     assert await world.run("SELECT * FROM audit_entry WHERE action = 'session.refresh_token_replayed'") == []
 
 
@@ -331,12 +331,12 @@ async def test_signing_out_tells_every_node_that_may_hold_a_call(world: World) -
     now = clock.now()
     for name, draining, age in (("draining", True, 0), ("quiet", False, 60), ("gone", False, 600)):
         await world.run(
-            "INSERT INTO node (name, url, draining, calls, seen_at) VALUES (:name, 'ws://x', :draining, 1, "
-            "CAST(:now AS timestamptz) - make_interval(secs => :age))",
+            "INSERT INTO node (name, url, draining, calls, public_key, seen_at) VALUES "
+            "(:name, 'ws://x', :draining, 1, '', CAST(:now AS timestamptz) - make_interval(secs => :age))",
             name=name, draining=draining, age=age, now=now,
         )  # fmt: skip
     await person.ok("DELETE", "/v1/sessions/current")
-    rows = await world.run("SELECT node, payload FROM call_command ORDER BY node")
+    rows = await world.run("SELECT node, payload FROM node_command ORDER BY node")
     assert [row.node for row in rows] == ["draining", "quiet", "test-node"]
     assert {row.payload["session_id"] for row in rows} == {str(person.session_id)}
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app.core import clock
+from app.core.nodes import Node
 from app.scheduling import calls, queries
-from app.scheduling.models import Attendance, Node
+from app.scheduling.models import Attendance
 from signalling.contracts.calls import (
     Fact,
     LeaveReason,
@@ -78,7 +79,7 @@ class Room:
             async with self.world.database.transaction() as db:
                 await calls.apply(db, fact)
 
-    async def lapse(self, before: datetime) -> int:
+    async def lapse(self, before: datetime) -> list[tuple[UUID, UUID]]:
         async with self.world.database.transaction() as db:
             return await queries.lapse(db, before)
 
@@ -155,7 +156,7 @@ async def test_a_lapse_closes_a_stay_when_it_was_last_seen(room: Room) -> None:
     closed = await room.row(silent)
     assert (closed.left_at, closed.reason) == (silent.at(15), "lease_lapsed")
     assert (await room.row(lively)).left_at is None
-    assert await room.lapse(clock.now() - timedelta(seconds=45)) == 0, "once"
+    assert await room.lapse(clock.now() - timedelta(seconds=45)) == [], "once"
 
 
 async def test_a_late_renewal_opens_a_lapsed_stay_again(room: Room) -> None:

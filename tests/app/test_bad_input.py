@@ -282,6 +282,10 @@ QUERIES: Final = {
     "skill": ("x" * 61, "a%00b"),
     "language": ("english-please", "%00", "e"),
     "membership_id": ("x", "1", ""),
+    "pairing_id": ("x", "1", "", "%00", "null"),
+    "meeting_id": ("x", "1", "", "%00", "null"),
+    "before": ("-1", "x", "1.5", "9007199254740992", "9" * 400, "%00", "", "NaN"),
+    "after": ("-1", "x", "1.5", "9007199254740992", "9" * 400, "%00", "", "NaN"),
     "mentors_only": ("maybe", "2", ""),
     "status": ("x", "ACTIVE", "%00"),
 }

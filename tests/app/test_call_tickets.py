@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.core import clock
-from app.scheduling.models import Node
+from app.core.nodes import Node
 from app.settings import Settings
 from signalling.contracts.tickets import CallTicket, read_call_ticket
 from tests.world import ALL_ROLES, NODE, Person, World, slot
@@ -215,6 +215,6 @@ async def test_cancelling_a_meeting_ends_its_call(world: World) -> None:
     await world.node()
     call_id = (await mentee.ok("POST", path))["call_id"]
     await mentor.ok("POST", f"{path.removesuffix('/ticket')}/cancel")
-    (row,) = await world.run("SELECT node, payload FROM call_command")
+    (row,) = await world.run("SELECT node, payload FROM node_command")
     assert (row.node, row.payload["kind"], row.payload["call_id"]) == (NODE, "end_call", call_id)
     assert (await mentee.post(path)).status_code == 409

@@ -8,12 +8,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "app"
-DOORS = {"__init__", "routes", "schemas", "service", "queries", "models", "events"}
+DOORS = {"__init__", "routes", "schemas", "service", "queries", "models", "events", "news"}
 OTHER_DOORS = {
     "accounts/auth": "the dependency that says who is calling",
     "accounts/tokens": "what access and refresh tokens look like",
     "accounts/passwords": "argon2, off the event loop",
     "scheduling/calls": "tickets and commands out, facts in: a verb file of its own beside service",
+    "chat/access": "who may write, hear and be named",
+    "live/standing": "what nodes ask, behind a door that is not for the world",
 }
 STATEMENTS = {"select", "update", "delete", "insert"}
 # Files outside `queries.py` that make statements, and why they may.
@@ -21,8 +23,12 @@ STATEMENT_FILES = {
     "core/idempotency.py": "plumbing: its own table, claimed in one statement",
     "core/locks.py": "plumbing: selects an advisory lock, no row",
     "core/mailbox.py": "plumbing: its own table, read by the mailbox page",
+    "core/nodes.py": "plumbing: nodes and what each must still do",
+    "core/streams.py": "plumbing: numbers events, under locks in one order",
+    "core/outbox.py": "plumbing: publishes events, marks and forgets them",
 }
 EMITTERS = {"service.py", "calls.py"}
+TELLERS = {"service.py", "news.py"}
 # Operations that someone who is not signed in may call; everything else names its actor.
 PUBLIC = {"sign_up", "verify_email", "resend_verification", "sign_in", "refresh_session"}
 LATE_IMPORTS = {
@@ -91,6 +97,15 @@ def emitting(tree: ast.Module, path: str) -> Iterator[Fault]:
     for node in ast.walk(tree):
         if called(node) == "emit" and isinstance(node, ast.Call):
             yield node.lineno, "emit() belongs in service.py"
+
+
+def telling(tree: ast.Module, path: str) -> Iterator[Fault]:
+    """Who is told of what stands where it happens, or in news.py."""
+    if Path(path).name in TELLERS:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (method(node) or called(node)) in ("announce", "change_roster"):
+            yield node.lineno, "streams are told by service.py and news.py"
 
 
 def clocks(tree: ast.Module, path: str) -> Iterator[Fault]:
@@ -167,6 +182,7 @@ def of_both() -> list[Path]:
 CASES: list[tuple[Lint, Callable[[], list[Path]], Path]] = [
     (statements, of_app, APP),
     (emitting, of_app, APP),
+    (telling, of_rooms, APP),
     (clocks, of_app, APP),
     (commits, of_rooms, APP),
     (routes, of_rooms, APP),
@@ -195,6 +211,8 @@ ROUTE = "@router.post('/x')\nasync def {name}({signature}) -> None: ...\n"
         (statements, "pairings/service.py", "async def f(db): await db.get(Pairing, 1)"),
         (statements, "pairings/service.py", "async def f(db): await db.refresh(row)"),
         (emitting, "pairings/queries.py", "emit(db, Happened())"),
+        (telling, "pairings/routes.py", "streams.announce(db, stream, 'pairing.changed')"),
+        (telling, "chat/queries.py", "change_roster(db, stream)"),
         (clocks, "pairings/models.py", "datetime.now(UTC)"),
         (clocks, "pairings/models.py", "instant(default_factory=datetime.utcnow)"),
         (clocks, "core/limits.py", "time.time()"),
@@ -217,6 +235,7 @@ def test_each_rule_catches_its_violation(lint: Lint, path: str, violation: str) 
         (statements, "pairings/queries.py", "select(Pairing)"),
         (statements, "pairings/service.py", "some.get('key')"),
         (emitting, "pairings/service.py", "emit(db, Happened())"),
+        (telling, "pairings/news.py", "streams.announce(db, stream, 'pairing.changed')"),
         (clocks, "core/clock.py", "datetime.now(UTC)"),
         (clocks, "core/watchdog.py", "time.monotonic()"),
         (routes, "pairings/routes.py", ROUTE.format(name="peek", signature="db: Db, actor: CurrentActor")),

@@ -90,7 +90,7 @@ def test_the_models_are_the_schema(empty: str) -> None:
         "ALTER TABLE account ADD COLUMN shoe_size integer",
         "ALTER TABLE membership ALTER COLUMN capacity TYPE bigint",
         "ALTER TABLE meeting ALTER COLUMN zone DROP NOT NULL",
-        "DROP INDEX ix_call_command_open",
+        "DROP INDEX ix_node_command_open",
         "DROP TABLE mailbox_message",
     ],
 )

@@ -32,7 +32,8 @@ FORBIDDEN_TO_SOME: Final = {
     "sign_in", "sign_up", "refresh_session", "edit_profile", "set_roles", "invite", "list_invitations",
     "propose_partnership", "accept_partnership", "decline_partnership", "end_partnership", "create_circle",
     "accept_pairing", "decline_pairing", "withdraw_pairing", "end_pairing", "leave_circle", "edit_agreement",
-    "add_goal", "propose_meeting", "accept_meeting", "decline_meeting", "list_reports",
+    "add_goal", "propose_meeting", "accept_meeting", "decline_meeting", "edit_message", "delete_message",
+    "list_reports",
 }  # fmt: skip
 """Where seeing is more than doing: everywhere else a 403 could only be a leak."""
 IN_STATES: Final = {
@@ -40,13 +41,18 @@ IN_STATES: Final = {
     "decline_partnership", "end_partnership", "ask_for_pairing", "accept_pairing", "decline_pairing",
     "withdraw_pairing", "end_pairing", "leave_circle", "edit_agreement", "add_goal", "edit_goal",
     "remove_goal", "propose_meeting", "accept_meeting", "decline_meeting", "cancel_meeting",
-    "issue_ticket", "file_report", "resolve_report",
+    "issue_ticket", "send_message", "edit_message", "file_report", "resolve_report",
 }  # fmt: skip
 """What the state of things can stand against: 409."""
-LIMITED: Final = {"sign_up", "sign_in", "verify_email", "resend_verification", "refresh_session", "invite"}
+LIMITED: Final = {
+    "sign_up", "sign_in", "verify_email", "resend_verification", "refresh_session", "invite", "send_message",
+    "edit_message",
+}  # fmt: skip
 SHOWS_A_SECRET: Final = {"sign_in", "refresh_session", "verify_email"}
 """They need no access token and answer 401 all the same."""
-AT_TIMES: Final = {"sign_in", "sign_up", "verify_email", "issue_ticket", "readyz"}
+AT_TIMES: Final = {
+    "sign_in", "sign_up", "verify_email", "issue_ticket", "issue_events_ticket", "readyz",
+}  # fmt: skip
 Document = dict[str, Any]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.organisations.models import Role
-from tests.world import ALL_ROLES, Person, World
+from tests.world import ALL_ROLES, Person, World, meeting
 
 pytestmark = pytest.mark.database
 
@@ -123,3 +123,17 @@ async def test_a_report_that_only_its_subject_could_read_is_refused_in_words(wor
     assert (refused.status_code, refused.json()["code"]) == (409, "nobody_to_report_to")
     await world.member(place, "Second", roles=ALL_ROLES)
     assert (await member.post("/v1/reports", body)).status_code == 201
+
+
+async def test_a_report_about_a_meeting_is_not_for_who_was_in_its_circle_and_left(world: World) -> None:
+    place = await world.organisation()
+    coordinator = await world.member(place, "Coordinator", roles=ALL_ROLES)
+    member, lead = await world.member(place, "Member"), await world.member(place, "Lead")
+    concerned = await world.member(place, "Concerned", roles=ALL_ROLES)
+    circle = await world.circle(coordinator, [lead], [member, concerned])
+    met = await lead.ok("POST", f"/v1/pairings/{circle['id']}/meetings", meeting())
+    await concerned.ok("POST", f"/v1/pairings/{circle['id']}/leave")
+    mails = await world.mails(concerned.email)
+    await member.ok("POST", "/v1/reports", {"meeting_id": met["id"], "text": TEXT})
+    assert await world.mails(concerned.email) == mails
+    assert (len(await reports(coordinator)), len(await reports(concerned))) == (1, 0)

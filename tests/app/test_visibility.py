@@ -12,12 +12,16 @@ from app.accounts.auth import Actor
 from app.accounts.models import SignInSession
 from app.blocks import queries as blocks
 from app.blocks.models import Block
+from app.chat import access as chat_access
+from app.chat import queries as chat
+from app.chat.models import Conversation
 from app.core.errors import Forbidden
+from app.core.nodes import NodeCommand
 from app.organisations import queries as organisations
 from app.organisations.models import Membership, Organisation, Partnership, Role
 from app.pairings import queries as pairings
 from app.pairings.models import Pairing, Participant
-from app.scheduling.models import Call, CallCommand
+from app.scheduling.models import Call
 from tests.app.house import House
 from tests.app.visibility import Finding, Principal, Row, check, operations, sweep
 from tests.app.visibility_table import ROWS
@@ -56,6 +60,10 @@ def _every_organisation(_: Actor) -> Any:
 
 def _every_pairing(_: Actor) -> Any:
     return select(Pairing.id)
+
+
+def _every_conversation(_: Actor) -> Any:
+    return select(Conversation.id)
 
 
 def _nobody_apart(account_id: Any) -> Any:
@@ -98,6 +106,13 @@ LEAKS: tuple[Leak, ...] = (
     (Principal.CIRCLE_LEFT, pairings, "participating", _left_or_not, "read_meeting-circle"),
     (Principal.PARTNERSHIP_ENDED, organisations, "_partner_ids", _every_partner, "ask_for_pairing"),
     (Principal.MEMBERSHIP_ENDED, organisations, "own_ids", _ended_or_not, "read_attendance"),
+    (Principal.WRONG_ROLE, chat, "heard_by", _every_conversation, "read_messages"),
+    (Principal.WRONG_SIDE, chat, "heard_by", _every_conversation, "read_conversation-circle"),
+    (Principal.BLOCKED, blocks, "kept_apart", _nobody_apart, "read_messages-circle"),
+    (Principal.BLOCKER, blocks, "kept_apart", _nobody_apart, "list_conversations-words in circles"),
+    (Principal.CIRCLE_LEFT, pairings, "participating", _left_or_not, "read_messages-circle"),
+    (Principal.PAIRING_ENDED, chat_access, "must_be_open", lambda _: None, "send_message"),
+    (Principal.WRONG_SIDE, chat_access, "must_be_author", lambda *_: None, "edit_message"),
 )
 
 
@@ -139,7 +154,7 @@ async def test_a_block_ends_the_call_of_a_circle_of_two(world: World) -> None:
     house = await House.build(world)
     await house.mentee.ok("POST", "/v1/blocks", {"membership_id": str(house.mentor.membership_id)})
     async with world.database.transaction() as db:
-        commands = [row.payload for row in await db.scalars(select(CallCommand))]
+        commands = [row.payload for row in await db.scalars(select(NodeCommand))]
         call = await db.scalar(select(Call.id).where(Call.meeting_id == house.circle_booked.id))
     assert str(call) in {command.get("call_id") for command in commands}
 

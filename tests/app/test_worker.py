@@ -10,12 +10,13 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import worker
-from app.core import clock
+from app.core import clock, nodes
+from app.core.nodes import Node, NodeCommand
 from app.scheduling import calls
-from app.scheduling.models import CallCommand, Node
 from app.settings import Settings
 from signalling.contracts.bus import Bus
 from signalling.contracts.bus_memory import Exchange, MemoryBus
@@ -90,8 +91,10 @@ async def test_a_fact_whose_transaction_failed_comes_again(
     async def sometimes(db: AsyncSession, fact: Fact) -> None:
         tries[0] += 1
         await real(db, fact)
-        if tries[0] < 3:
-            raise RuntimeError("the database went away")
+        if tries[0] == 1:
+            raise OperationalError("", {}, Exception("the database went away"))
+        if tries[0] == 2:
+            raise RuntimeError("that was one of ours")
 
     monkeypatch.setattr(calls, "apply", sometimes)
     fact = alive()
@@ -101,16 +104,40 @@ async def test_a_fact_whose_transaction_failed_comes_again(
 
     async with running(acknowledged(bus, heard)):
         await bus.publish_fact(fact)
-        for _ in range(2):
-            with pytest.raises(RuntimeError, match="went away"):
-                await worker.take_in_facts(world.database, bus)
-            assert await world.rows(select(Node)) == []
-            assert heard == []
+        with pytest.raises(OperationalError, match="went away"):
+            await worker.take_in_facts(world.database, bus)
+        assert await world.rows(select(Node)) == []
+        assert heard == []
         async with running(worker.take_in_facts(world.database, bus)):
             await until(done)
     assert heard == [fact.id]
     assert tries == [3]
     assert [node.name for node in await world.rows(select(Node))] == [NODE]
+    await bus.close()
+
+
+async def test_a_fact_that_cannot_be_taken_in_keeps_no_other_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = MemoryBus(Exchange(), claim_seconds=0.05)
+    real, heard = calls.apply, list[UUID]()
+    bad, good = alive("bad"), alive()
+
+    async def choosy(db: AsyncSession, fact: Fact) -> None:
+        if fact == bad:
+            raise RuntimeError("never")
+        await real(db, fact)
+
+    async def done() -> bool:
+        return bool(heard)
+
+    monkeypatch.setattr(calls, "apply", choosy)
+    async with running(worker.take_in_facts(world.database, bus), acknowledged(bus, heard)):
+        await bus.publish_fact(bad)
+        await bus.publish_fact(good)
+        await until(done)
+        await asyncio.sleep(0.2)
+    assert heard == [good.id]
     await bus.close()
 
 
@@ -130,7 +157,7 @@ async def test_the_worker_goes_on_after_a_failure(world: World, monkeypatch: pyt
     command = EndCall(call_id=uuid4())
     await world.node()
     await world.save(
-        CallCommand(
+        NodeCommand(
             id=command.id, node=NODE, payload=command.model_dump(mode="json"),
             created_at=clock.now() - timedelta(seconds=5),
         )
@@ -158,7 +185,7 @@ async def test_a_command_is_repeated_until_a_node_says_it_is_done(world: World, 
     command = EndCall(call_id=uuid4())
     old = clock.now() - timedelta(seconds=2)
     await world.save(
-        CallCommand(id=command.id, node=NODE, payload=command.model_dump(mode="json"), created_at=old)
+        NodeCommand(id=command.id, node=NODE, payload=command.model_dump(mode="json"), created_at=old)
     )
     heard: list[Command] = []
 
@@ -170,7 +197,7 @@ async def test_a_command_is_repeated_until_a_node_says_it_is_done(world: World, 
         return len(heard) >= 2
 
     async def done() -> bool:
-        return bool(await world.run("SELECT 1 FROM call_command WHERE done_at IS NOT NULL"))
+        return bool(await world.run("SELECT 1 FROM node_command WHERE done_at IS NOT NULL"))
 
     async with running(
         worker.keep_house(world.database, bus, settings),
@@ -188,7 +215,7 @@ async def test_a_command_is_repeated_until_a_node_says_it_is_done(world: World, 
 
 async def repeat(world: World, bus: Bus) -> None:
     async with world.database.transaction() as db:
-        await calls.repeat_commands(db, bus)
+        await nodes.repeat_commands(db, bus)
 
 
 async def test_what_a_gone_node_had_to_do_is_closed_and_what_is_new_is_not_repeated_yet(
@@ -202,7 +229,7 @@ async def test_what_a_gone_node_had_to_do_is_closed_and_what_is_new_is_not_repea
     for name, age in (("gone", 60), (NODE, 60), (NODE, 0)):
         made = EndCall(call_id=uuid4())
         await world.save(
-            CallCommand(
+            NodeCommand(
                 id=made.id, node=name, payload=made.model_dump(mode="json"),
                 created_at=now - timedelta(seconds=age),
             )
@@ -210,7 +237,7 @@ async def test_what_a_gone_node_had_to_do_is_closed_and_what_is_new_is_not_repea
     exchange = Exchange()
     await repeat(world, MemoryBus(exchange))
     assert {name: len(queue) for name, queue in exchange.commands.items()} == {NODE: 1}
-    rows = await world.run("SELECT node FROM call_command WHERE done_at IS NOT NULL")
+    rows = await world.run("SELECT node FROM node_command WHERE done_at IS NOT NULL")
     assert [row.node for row in rows] == ["gone"]
 
 
@@ -218,7 +245,7 @@ async def test_a_bus_that_is_away_loses_no_command(world: World) -> None:
     await world.node()
     command = EndCall(call_id=uuid4())
     await world.save(
-        CallCommand(
+        NodeCommand(
             id=command.id, node=NODE, payload=command.model_dump(mode="json"),
             created_at=clock.now() - timedelta(seconds=5),
         )
@@ -237,18 +264,18 @@ async def test_an_answer_is_2xx_also_when_the_bus_is_away_and_the_command_follow
     await world.node()
     await world.app.state.bus.close()
     await person.ok("DELETE", "/v1/sessions/current")
-    (row,) = await world.rows(select(CallCommand))
+    (row,) = await world.rows(select(NodeCommand))
     assert (row.node, row.done_at) == (NODE, None)
     assert (await world.client.get("/readyz")).json()["code"] == "bus_unavailable"
 
 
 async def test_saying_done_twice_or_of_nothing_is_fine(world: World, bus: Bus) -> None:
     command = EndCall(call_id=uuid4())
-    await world.save(CallCommand(id=command.id, node=NODE, payload=command.model_dump(mode="json")))
+    await world.save(NodeCommand(id=command.id, node=NODE, payload=command.model_dump(mode="json")))
     for command_id in (command.id, uuid4(), command.id):
         async with world.database.transaction() as db:
             await calls.apply(db, CommandDone(node=NODE, command_id=command_id, at=clock.now()))
-    (row,) = await world.rows(select(CallCommand))
+    (row,) = await world.rows(select(NodeCommand))
     assert row.done_at is not None
 
 
@@ -259,15 +286,18 @@ async def test_what_nobody_will_ask_for_again_is_cleared_away(world: World) -> N
     old = "now() - interval '20 days'"
     await world.run(f"UPDATE idempotency_key SET created_at = {old}")
     await world.run(f"UPDATE sign_in_session SET ended_at = {old}")
+    await world.run(f"UPDATE stream_event SET created_at = {old}")
     await person.client.post("/v1/accounts", json={
         "email": "fresh@example.org", "password": "a long sentence", "name": "Fresh", "zone": "UTC",
     })  # fmt: skip
     task = asyncio.create_task(worker.clear_away(world.database))
     for _ in range(50):
         await asyncio.sleep(0.05)
-        if not await world.run("SELECT 1 FROM sign_in_session"):
+        if not await world.run("SELECT 1 FROM stream_event"):
             break
     task.cancel()
+    assert await world.run("SELECT 1 FROM sign_in_session") == []
+    assert [row.floor for row in await world.run("SELECT floor FROM stream WHERE seq > 0")] == [1]
     assert await world.run("SELECT 1 FROM idempotency_key") == []
     assert len(await world.run("SELECT 1 FROM mailed_secret")) == 1, "what is still good stays"
     assert len(await world.run("SELECT 1 FROM organisation")) == 1

@@ -296,8 +296,9 @@ class _Cell:
 
 
 async def state(world: World) -> object:
-    """A digest of every row of every table."""
-    part = "SELECT '{0}', count(*), sum(hashtextextended(t::text, 0)) FROM \"{0}\" t"
+    """A digest of every row of every table. That an event has left is noted at any time."""
+    row = "(to_jsonb(t) - 'relayed_at')::text"
+    part = f"SELECT '{{0}}', count(*), sum(hashtextextended({row}, 0)) FROM \"{{0}}\" t"
     parts = [part.format(table.__tablename__) for table in TABLES]
     async with world.database.engine.connect() as connection:
         return (await connection.execute(text(" UNION ALL ".join(parts)))).all()

@@ -54,8 +54,10 @@ def row(operation: str, cells: Cells, build: Build, label: str = "") -> None:
     ROWS.append(Row(operation, scene, cells, label))
 
 
-def row_with(operation: str, cells: Cells, scene: Callable[[House], Awaitable[Scene]]) -> None:
-    ROWS.append(Row(operation, scene, cells))
+def row_with(
+    operation: str, cells: Cells, scene: Callable[[House], Awaitable[Scene]], label: str = ""
+) -> None:
+    ROWS.append(Row(operation, scene, cells, label))
 
 
 def shown(*values: object) -> frozenset[str]:

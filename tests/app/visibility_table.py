@@ -2,7 +2,9 @@
 
 from typing import Final
 
-import tests.app.visibility_rows_together  # noqa: F401 - it adds its rows
+import tests.app.visibility_rows_chat
+import tests.app.visibility_rows_live
+import tests.app.visibility_rows_together  # noqa: F401 - they add their rows
 from tests.app.visibility_rows import ROWS
 
 FIRST_ROWS: Final = {row.operation: row for row in reversed(ROWS)}

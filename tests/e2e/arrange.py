@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 from playwright.async_api import Browser, Page
@@ -55,6 +56,27 @@ async def meeting_now(served: Served, pair: str) -> str:
         await person.client.aclose()
     meeting_id: str = proposed["id"]
     return meeting_id
+
+
+async def conversation(person: Api, **of: str) -> str:
+    """The id of the conversation of a pairing (`pairing_id`) or of a meeting (`meeting_id`)."""
+    query = "&".join(f"{name}={value}" for name, value in of.items())
+    found: str = (await person.ok("GET", f"/v1/conversations?{query}"))["items"][0]["id"]
+    return found
+
+
+async def pairing_of(person: Api) -> str:
+    """The id of a demo person's one-to-one pairing."""
+    rows = (await person.ok("GET", "/v1/pairings?status=active"))["items"]
+    found: str = next(row["id"] for row in rows if row["kind"] == "one_to_one")
+    return found
+
+
+async def post(person: Api, conversation_id: str, *texts: str) -> None:
+    """Say something, one after the other."""
+    for text in texts:
+        body = {"client_id": str(uuid4()), "text": text}
+        await person.ok("POST", f"/v1/conversations/{conversation_id}/messages", body)
 
 
 async def at_the_door(served: Served, browser: Browser, email: str, meeting_id: str, **options: Any) -> Page:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from playwright.async_api import Browser, Page, expect
 
 from app.demo import PASSWORD
-from tests.e2e.arrange import as_person
+from tests.e2e.arrange import as_person, conversation
 from tests.e2e.browser import new_page
 from tests.e2e.people import sign_in
 from tests.e2e.served import Served
@@ -39,6 +39,7 @@ async def places(served: Served) -> list[Place]:
     meetings = (await api.ok("GET", "/v1/meetings"))["items"]
     meeting = next(row["id"] for row in meetings if row["status"] in ("proposed", "booked"))
     person = (await api.ok("GET", "/v1/people?q=Helen"))["items"][0]["id"]
+    talk = await conversation(api, pairing_id=pairing)
     await api.client.aclose()
     inside = {
         "home": "/",
@@ -49,6 +50,8 @@ async def places(served: Served) -> list[Place]:
         "circle": f"/pairings/{circle}",
         "book": f"/pairings/{pairing}/book",
         "calendar": "/calendar",
+        "messages": "/messages",
+        "conversation": f"/messages/{talk}",
         "meeting": f"/meetings/{meeting}",
         "call": f"/meetings/{meeting}/call",
         "profile": "/profile",
@@ -78,5 +81,6 @@ async def visit(
                 await page.goto(place.path)
                 await expect(page.get_by_role("heading", level=1).first).to_be_visible()
                 await page.wait_for_load_state("networkidle")
+                await expect(page.locator("[aria-busy=true]")).to_have_count(0)
                 yield place, page
         await page.context.close()

@@ -90,3 +90,32 @@ async def sees_and_hears(page: Page) -> None:
         ):
             return
     raise AssertionError(f"no picture or no sound: {before} then {now}")
+
+
+async def say(page: Page, text: str) -> None:
+    """Write a message in the conversation that is open, and send it."""
+    field = page.get_by_label(re.compile("^Message to"))
+    await field.fill(text)
+    await field.press("Enter")
+
+
+async def said(page: Page) -> list[str]:
+    """What the open conversation shows, in its order; what waits to be sent, too."""
+    return await page.locator(".chat-row .chat-text").all_inner_texts()
+
+
+async def shows(page: Page, texts: list[str], timeout: float = 20) -> None:
+    """Wait until the conversation shows exactly these messages at its end, each once."""
+    for _ in range(int(timeout * 10)):
+        if (await said(page))[-len(texts) :] == texts:
+            break
+        await page.wait_for_timeout(100)
+    shown = await said(page)
+    assert shown[-len(texts) :] == texts
+    for text in texts:
+        assert shown.count(text) == 1, f"{text!r} stands there {shown.count(text)} times"
+
+
+async def live(page: Page) -> None:
+    """Wait until events reach the page as they happen."""
+    await expect(page.locator(".chat[data-events=live]")).to_be_visible(timeout=30_000)

@@ -51,7 +51,7 @@ def free_port() -> int:
 def serving(state: Path, **environment: str) -> Iterator[Served]:
     """`mentorspan serve --development` on free ports, with engines that the caller can look into."""
     postgres, valkey = PrivatePostgres(state, durable=False), PrivateValkey(state, durable=False)
-    app_port, signalling_port = free_port(), free_port()
+    app_port, signalling_port, internal_port = free_port(), free_port(), free_port()
     log = state / "serve.log"
     try:
         database_url, valkey_url = postgres.start(), valkey.start()
@@ -61,6 +61,7 @@ def serving(state: Path, **environment: str) -> Iterator[Served]:
             "MENTORSPAN_STATE_DIR": str(state),
             "MENTORSPAN_APP_PORT": str(app_port),
             "MENTORSPAN_SIGNALLING_PORT": str(signalling_port),
+            "MENTORSPAN_INTERNAL_PORT": str(internal_port),
             **environment,
         }
         with log.open("wb") as output:

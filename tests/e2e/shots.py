@@ -1,6 +1,7 @@
 """Screenshots of every page at three widths, for looking at: `make shots`."""
 
 import asyncio
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from tests.e2e.arrange import PAIRS, at_the_door, enter, meeting_now
 from tests.e2e.browser import open_browser
 from tests.e2e.pages import places, visit
-from tests.e2e.people import in_call
+from tests.e2e.people import in_call, say
 from tests.e2e.served import Served, serving
 
 WIDTHS = {360: 740, 768: 1024, 1280: 800}
@@ -35,6 +36,11 @@ async def shoot(served: Served, target: Path) -> None:
                 await in_call(page)
             await pages[0].wait_for_timeout(1500)
             await pages[0].screenshot(path=target / f"in-call-{width}.png")
+            for page, text in zip(pages, ("Can you hear the birds here?", "I can. Magpies?"), strict=True):
+                await page.get_by_role("button", name=re.compile("^Chat")).click()
+                await say(page, text)
+            await pages[0].wait_for_timeout(1500)
+            await pages[0].screenshot(path=target / f"in-call-chat-{width}.png")
             for page in pages:
                 await page.context.close()
 

@@ -2,8 +2,11 @@
 
 import ipaddress
 import re
+import shutil
+import subprocess
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.frontdoor.house import ROOT
@@ -99,19 +102,30 @@ def test_the_relay_has_no_console_no_multicast_and_limits() -> None:
 
 def test_compose_runs_every_part() -> None:
     services = COMPOSE["services"]
-    assert set(services) == {"migrate", "app", "worker", "signalling", "postgres", "valkey", "coturn"}
-    for name in ("migrate", "app", "worker", "signalling"):
+    ours = {"migrate", "app", "worker", "signalling"}
+    assert set(services) == ours | {"proxy", "postgres", "valkey", "coturn"}
+    for name in ours:
         assert services[name]["command"] == [name]
         assert services[name]["cap_drop"] == ["ALL"]
+        assert services[name]["read_only"] is True
+        assert name == "migrate" or "healthcheck" in services[name]
     assert "DATABASE_URL" in services["app"]["environment"]
     assert "DATABASE_URL" not in services["signalling"]["environment"]
-    assert "volumes" not in services["signalling"], "signalling sees no private keys"
+    assert services["signalling"]["volumes"] == ["signalling:/var/lib/mentorspan"], "no private keys"
 
 
-def test_compose_publishes_nothing_beyond_this_machine_by_itself() -> None:
-    published = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
-    assert published
-    assert all(port.startswith("127.0.0.1:") for port in published)
+def test_compose_publishes_the_proxy_alone() -> None:
+    """The internal door above all stays between app and signalling."""
+    published = {
+        name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service
+    }
+    assert published == {"proxy": ["80:80", "443:443"]}
+    assert "8002" not in re.findall(r"^EXPOSE (.*)$", DOCKERFILE, re.MULTILINE)[0]
+
+
+def test_app_believes_the_proxy_and_nobody_else() -> None:
+    own = COMPOSE["services"]["proxy"]["networks"]["default"]["ipv4_address"]
+    assert COMPOSE["services"]["app"]["environment"]["MENTORSPAN_TRUSTED_PROXIES"] == own
 
 
 def test_every_variable_of_compose_has_a_default_or_an_example() -> None:
@@ -124,10 +138,24 @@ def test_every_variable_of_compose_has_a_default_or_an_example() -> None:
     assert given <= wanted
 
 
+def hadolint(dockerfile: str) -> str:
+    """What hadolint finds wrong with a Dockerfile; `DL3008` would pin Debian's packages and is not asked."""
+    ran = subprocess.run(
+        ["hadolint", "--no-color", "-"], input=dockerfile, capture_output=True, text=True, check=False
+    )
+    return ran.stdout
+
+
+@pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint has no wheel for this machine")
+def test_hadolint_finds_nothing() -> None:
+    assert hadolint(DOCKERFILE) == ""
+    assert "DL3002" in hadolint(DOCKERFILE.replace("USER 10001", "USER root"))
+
+
 def test_the_image_is_built_from_the_lock_and_not_run_by_root() -> None:
     assert "--require-hashes" in DOCKERFILE
     users = re.findall(r"^USER (\w+)", DOCKERFILE, re.MULTILINE)
-    assert users == ["mentorspan"]
+    assert users == ["10001"]
     for source in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
         for name in source.split():
             assert (ROOT / name).exists(), name

@@ -17,6 +17,7 @@ BREACHES = {
     "signalling-alone": ("signalling/keys.py", "import app.core.clock"),
     "wall": ("app/scheduling/queries.py", "import signalling.protocol.codes"),
     "light-contracts": ("signalling/contracts/tickets.py", "import fastapi"),
+    "events": ("signalling/events/rosters.py", "import signalling.events.delivery"),
     "sans-io": ("signalling/protocol/room.py", "import asyncio"),
     "one-place-for-aiortc": ("signalling/media/direct.py", "import aiortc"),
 }

@@ -13,7 +13,7 @@ from tests.independent.rest import Refused, Rest
 from tests.independent.services import Services
 
 # The WebRTC engine exists for Linux only among the machines that tests run on.
-collect_ignore_glob = ["test_*.py"] if importlib.util.find_spec("wrtc") is None else []
+collect_ignore_glob = ["test_*wrtc*.py"] if importlib.util.find_spec("wrtc") is None else []
 
 
 @dataclass
@@ -44,6 +44,20 @@ async def people(services: Services) -> AsyncIterator[People]:
             await rest.sign_in(demo[name]["email"], demo[name]["password"])
         pairing = await priya.active_pairing_with("Amara")
         yield People(priya, amara, pairing["id"], demo)
+
+
+@pytest.fixture(scope="session")
+async def ruth(services: Services, people: People) -> AsyncIterator[Rest]:
+    """A coordinator, who is not in Priya's and Amara's mentorship."""
+    async with Rest(services.url) as rest:
+        await rest.sign_in(people.sign_ins["Ruth"]["email"], people.sign_ins["Ruth"]["password"])
+        yield rest
+
+
+@pytest.fixture(scope="session")
+async def conversation_id(people: People) -> str:
+    (conversation,) = await people.priya.conversations(pairing_id=people.pairing_id)
+    return str(conversation["id"])
 
 
 @pytest.fixture

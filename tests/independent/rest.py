@@ -1,4 +1,4 @@
-"""The few REST calls that lead to a call, as openapi.yaml describes them."""
+"""The REST calls that lead to a call or make up a chat, as openapi.yaml describes them."""
 
 import uuid
 from datetime import UTC, datetime
@@ -6,6 +6,8 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 import httpx2
+
+Unreachable = httpx2.TransportError
 
 
 class Refused(Exception):
@@ -78,3 +80,64 @@ class Rest:
     async def attendance(self, meeting_id: str) -> list[dict[str, Any]]:
         answer = await self._call("GET", f"/v1/meetings/{meeting_id}/attendance")
         return cast("list[dict[str, Any]]", answer["items"])
+
+    async def sign_out(self) -> None:
+        await self._call("DELETE", "/v1/sessions/current")
+
+    async def me(self) -> dict[str, Any]:
+        return await self._call("GET", "/v1/me")
+
+    async def show_presence(self, shown: bool) -> None:
+        await self._call("PATCH", "/v1/me", {"show_presence": shown})
+
+    async def ask(self, membership_id: str, counterpart_id: str) -> dict[str, Any]:
+        body = {"membership_id": membership_id, "counterpart_id": counterpart_id, "kind": "peers"}
+        return await self._call("POST", "/v1/pairings", body)
+
+    async def accept_pairing(self, pairing_id: str) -> dict[str, Any]:
+        return await self._call("POST", f"/v1/pairings/{pairing_id}/accept")
+
+    async def read_meeting(self, meeting_id: str) -> dict[str, Any]:
+        return await self._call("GET", f"/v1/meetings/{meeting_id}")
+
+    async def read_pairing(self, pairing_id: str) -> dict[str, Any]:
+        return await self._call("GET", f"/v1/pairings/{pairing_id}")
+
+    async def block(self, membership_id: str) -> dict[str, Any]:
+        return await self._call("POST", "/v1/blocks", {"membership_id": membership_id})
+
+    async def events_ticket(self) -> dict[str, Any]:
+        return await self._call("POST", "/v1/events/ticket")
+
+    async def sync(self, cursors: list[dict[str, Any]], limit: int = 100) -> dict[str, Any]:
+        return await self._call("POST", "/v1/sync", {"cursors": cursors, "limit": limit})
+
+    async def conversations(self, **of: str) -> list[dict[str, Any]]:
+        """All of them; or the one of a mentorship, a meeting: `pairing_id=…`, `meeting_id=…`."""
+        page = await self._call("GET", "/v1/conversations", **of)
+        items: list[dict[str, Any]] = page["items"]
+        while page["next_cursor"]:
+            page = await self._call("GET", "/v1/conversations", cursor=page["next_cursor"], **of)
+            items += page["items"]
+        return items
+
+    async def conversation(self, conversation_id: str) -> dict[str, Any]:
+        return await self._call("GET", f"/v1/conversations/{conversation_id}")
+
+    async def history(self, conversation_id: str, **place: int) -> dict[str, Any]:
+        """The newest messages; or those `before=…` or `after=…` a place, `limit=…` of them."""
+        query = {name: str(value) for name, value in place.items()}
+        return await self._call("GET", f"/v1/conversations/{conversation_id}/messages", **query)
+
+    async def say(self, conversation_id: str, text: str, client_id: str = "") -> dict[str, Any]:
+        body = {"client_id": client_id or str(uuid.uuid4()), "text": text}
+        return await self._call("POST", f"/v1/conversations/{conversation_id}/messages", body)
+
+    async def reword(self, message_id: str, text: str) -> dict[str, Any]:
+        return await self._call("PATCH", f"/v1/messages/{message_id}", {"text": text})
+
+    async def take_back(self, message_id: str) -> None:
+        await self._call("DELETE", f"/v1/messages/{message_id}")
+
+    async def mark_read(self, conversation_id: str, seq: int) -> dict[str, Any]:
+        return await self._call("POST", f"/v1/conversations/{conversation_id}/read", {"seq": seq})

@@ -1,5 +1,6 @@
 """The real services with engines of their own, in processes of their own."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -35,8 +36,9 @@ class Services:
         self._place = place
         self._postgres = PrivatePostgres(place / "postgres", durable=False)
         self._valkey = PrivateValkey(place / "valkey")
+        self._environment: dict[str, str] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.app_port, self.signalling_port = _free_ports(2)
+        self.app_port, self.signalling_port, self._internal_port = _free_ports(3)
         self.url = f"http://localhost:{self.app_port}"
 
     async def start(self) -> None:
@@ -44,25 +46,40 @@ class Services:
         valkey_url = self._valkey.start()
         migrate.upgrade(database_url)
         await demo.seed(database_url)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("MENTORSPAN_")} | {
+        self._environment = {k: v for k, v in os.environ.items() if not k.startswith("MENTORSPAN_")} | {
             "DATABASE_URL": database_url,
             "VALKEY_URL": valkey_url,
             "MENTORSPAN_MODE": "development",
             "MENTORSPAN_STATE_DIR": str(self._place),
             "MENTORSPAN_APP_PORT": str(self.app_port),
+            "MENTORSPAN_INTERNAL_PORT": str(self._internal_port),
+            "MENTORSPAN_INTERNAL_URLS": f"http://127.0.0.1:{self._internal_port}",
             "MENTORSPAN_PUBLIC_URL": self.url,
             "MENTORSPAN_SIGNALLING_PORT": str(self.signalling_port),
             "MENTORSPAN_SIGNALLING_PUBLIC_URL": f"ws://localhost:{self.signalling_port}",
         }
         for part in PARTS:
-            with (self._place / f"{part}.log").open("wb") as log:
-                self._processes[part] = subprocess.Popen(
-                    [COMMAND, part], env=environment, stdout=log, stderr=subprocess.STDOUT
-                )
+            self._launch(part)
         for port in (self.app_port, self.signalling_port):
-            self._wait_until_ready(f"http://127.0.0.1:{port}/readyz")
+            self._wait_until_ready(port)
 
-    def _wait_until_ready(self, url: str) -> None:
+    def _launch(self, part: str) -> None:
+        with (self._place / f"{part}.log").open("ab") as log:
+            self._processes[part] = subprocess.Popen(
+                [COMMAND, part], env=self._environment, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def kill_signalling(self) -> None:
+        """Ends the signalling node as a power cut does: nobody is told, and it saves nothing."""
+        self._processes["signalling"].kill()
+        self._processes["signalling"].wait()
+
+    async def start_signalling_again(self) -> None:
+        self._launch("signalling")
+        await asyncio.to_thread(self._wait_until_ready, self.signalling_port)
+
+    def _wait_until_ready(self, port: int) -> None:
+        url = f"http://127.0.0.1:{port}/readyz"
         deadline = time.monotonic() + 90
         with httpx2.Client(trust_env=False, timeout=2) as http:
             while True:

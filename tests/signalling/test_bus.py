@@ -1,55 +1,26 @@
-"""What every bus promises, on each adapter; Valkey is a real server that gets killed."""
+"""What every bus promises about facts and commands, on each adapter."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-import redis
 
-from signalling.contracts.bus import Bus, BusUnavailable, FactDelivery
-from signalling.contracts.bus_memory import Exchange, MemoryBus
+from signalling.contracts.bus import BusUnavailable, FactDelivery
+from signalling.contracts.bus_memory import MemoryBus
 from signalling.contracts.bus_open import open_bus
-from signalling.contracts.bus_valkey import ValkeyBus
-from signalling.contracts.calls import Command, EndCall, Fact, NodeAlive, ParticipantJoined, RevokeSession
-from signalling.facts import FactKeeper
-from tests.signalling.valkey_server import ValkeyServer
-
-CLAIM = 0.3
-OpenBus = Callable[[], Bus]
-
-
-@pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    server = ValkeyServer(tmp_path_factory.mktemp("v"))
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture(params=["memory", "valkey"])
-async def buses(request: pytest.FixtureRequest) -> AsyncIterator[OpenBus]:
-    """Opens any number of ends of one bus."""
-    opened: list[Bus] = []
-    exchange = Exchange()
-    url = ""
-    if request.param == "valkey":
-        server: ValkeyServer = request.getfixturevalue("shared_server")
-        client = redis.Redis(unix_socket_path=str(server.socket))
-        client.flushall()
-        client.close()
-        url = server.url
-
-    def open_one() -> Bus:
-        bus: Bus = ValkeyBus(url, claim_seconds=CLAIM) if url else MemoryBus(exchange, claim_seconds=CLAIM)
-        opened.append(bus)
-        return bus
-
-    yield open_one
-    for bus in opened:
-        await bus.close()
+from signalling.contracts.calls import (
+    Command,
+    EndCall,
+    Fact,
+    NodeAlive,
+    ParticipantJoined,
+    RevokeSession,
+)
+from tests.signalling.conftest import CLAIM, OpenBus
 
 
 def joined(node: str = "node-1") -> ParticipantJoined:
@@ -129,6 +100,27 @@ async def test_what_a_dead_consumer_held_goes_to_another(buses: OpenBus) -> None
     assert await nothing_comes(buses().facts("third"), 2 * CLAIM)
 
 
+async def test_a_fact_that_is_never_committed_comes_no_more_often_than_it_is_sent(buses: OpenBus) -> None:
+    """App cannot take it in, so its node repeats it; what came before is not delivered again besides."""
+    node, app = buses(), buses()
+    deliveries = app.facts("one")
+    fact, others = joined(), [joined() for _ in range(10)]
+    for other in others:
+        await node.publish_fact(fact)
+        await node.publish_fact(other)
+    for other in others:
+        assert (await take(deliveries)).fact == fact
+        delivery = await take(deliveries)
+        assert delivery.fact == other
+        await delivery.committed()
+    # Only the last one is still to be had, again and again.
+    assert (await take(deliveries)).fact == fact
+    for _ in range(2):
+        handed_out = time.monotonic()
+        assert (await take(deliveries)).fact == fact
+        assert time.monotonic() - handed_out > CLAIM / 3
+
+
 async def test_a_waiting_consumer_is_told_at_once(buses: OpenBus) -> None:
     node, app = buses(), buses()
     waiting = asyncio.ensure_future(take(app.facts("one")))
@@ -197,111 +189,3 @@ async def test_open_bus_reads_the_url(tmp_path: Path) -> None:
         await valkey.publish_command("node-1", EndCall(call_id=uuid4()))
     for bus in (one, two, other, valkey):
         await bus.close()
-
-
-# Valkey only
-
-
-async def test_unreadable_entries_are_passed_over(valkey: ValkeyServer) -> None:
-    bus = ValkeyBus(valkey.url, claim_seconds=CLAIM)
-    client = redis.Redis(unix_socket_path=str(valkey.socket))
-    for fields in ({"fact": "{}"}, {"other": "x"}, {"fact": "nonsense"}):
-        client.xadd("mentorspan:facts", fields)  # type: ignore[arg-type]
-    client.xadd("mentorspan:node:node-1:commands", {"command": "{}"})
-    fact, command = joined(), EndCall(call_id=uuid4())
-    await bus.publish_fact(fact)
-    await bus.publish_command("node-1", command)
-    assert (await take(bus.facts("one"))).fact == fact
-    async with asyncio.timeout(5):
-        assert await anext(bus.commands("node-1")) == command
-    client.close()
-    await bus.close()
-
-
-async def test_streams_do_not_grow_when_all_is_well(valkey: ValkeyServer) -> None:
-    bus = ValkeyBus(valkey.url)
-    deliveries = bus.facts("one")
-    acknowledged = bus.acknowledgements("node-1")
-    for _ in range(5):
-        await bus.publish_fact(joined())
-        delivery = await take(deliveries)
-        await delivery.committed()
-        async with asyncio.timeout(5):
-            assert await anext(acknowledged) == delivery.fact.id
-    client = redis.Redis(unix_socket_path=str(valkey.socket))
-    assert client.xlen("mentorspan:facts") == 0
-    # The last acknowledgement is deleted when the next one is asked for.
-    assert client.xlen("mentorspan:node:node-1:acknowledgements") <= 1
-    assert int(client.ttl("mentorspan:node:node-1:acknowledgements")) > 0
-    client.close()
-    await bus.close()
-
-
-async def test_facts_and_commands_survive_a_killed_server(valkey: ValkeyServer) -> None:
-    """`kill -9`, and the new server has none of the old data: what matters is sent again by who keeps it."""
-    node, app = ValkeyBus(valkey.url, claim_seconds=CLAIM), ValkeyBus(valkey.url, claim_seconds=CLAIM)
-    keeper = FactKeeper(node, "node-1")
-    seen: dict[UUID, int] = {}
-
-    async def take_in() -> None:
-        async for delivery in app.facts("app"):
-            seen[delivery.fact.id] = seen.get(delivery.fact.id, 0) + 1
-            try:
-                await delivery.committed()
-            except BusUnavailable:
-                continue
-
-    tasks = [asyncio.create_task(work) for work in (keeper.send(), keeper.listen(), take_in())]
-    before, meanwhile, after = ([joined() for _ in range(5)] for _ in range(3))
-    for fact in before:
-        keeper.keep(fact)
-    assert await keeper.settled(5)
-    commands = node.commands("node-1")
-    first = asyncio.ensure_future(anext(commands))
-    await asyncio.sleep(0.05)
-
-    valkey.kill()
-    for fact in meanwhile:
-        keeper.keep(fact)
-    assert not await keeper.settled(0.5)
-    assert len(keeper) == 5
-    with pytest.raises(BusUnavailable):
-        await app.publish_command("node-1", EndCall(call_id=uuid4()))
-
-    valkey.start()
-    for fact in after:
-        keeper.keep(fact)
-    assert await keeper.settled(10)
-    assert seen.keys() == {fact.id for fact in (*before, *meanwhile, *after)}
-    command = EndCall(call_id=uuid4())
-    await app.publish_command("node-1", command)
-    async with asyncio.timeout(5):
-        assert await first == command
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await node.close()
-    await app.close()
-
-
-async def test_a_server_that_dies_between_delivery_and_commit_loses_nothing(valkey: ValkeyServer) -> None:
-    """App has the fact but could not say so: it comes again, and the second time it is acknowledged."""
-    node, app = ValkeyBus(valkey.url, claim_seconds=CLAIM), ValkeyBus(valkey.url, claim_seconds=CLAIM)
-    keeper = FactKeeper(node, "node-1")
-    tasks = [asyncio.create_task(work) for work in (keeper.send(), keeper.listen())]
-    keeper.keep(fact := joined())
-    deliveries = app.facts("app")
-    delivery = await take(deliveries)
-    valkey.kill()
-    with pytest.raises(BusUnavailable):
-        await delivery.committed()
-    valkey.start()
-    again = await take(deliveries, 10)
-    assert again.fact == fact
-    await again.committed()
-    assert await keeper.settled(5)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await node.close()
-    await app.close()

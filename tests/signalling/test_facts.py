@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,8 +12,9 @@ from typing_extensions import override
 from signalling import facts as module
 from signalling.contracts.bus import BusUnavailable
 from signalling.contracts.bus_memory import Exchange, MemoryBus
-from signalling.contracts.calls import CommandDone, Fact, NodeAlive, ParticipantsPresent
+from signalling.contracts.calls import CommandDone, Fact, NodeAlive, ParticipantJoined, ParticipantsPresent
 from signalling.facts import FactKeeper
+from signalling.journal import Journal
 
 
 def done() -> CommandDone:
@@ -21,6 +23,13 @@ def done() -> CommandDone:
 
 def present(call_id: UUID) -> ParticipantsPresent:
     return ParticipantsPresent(node="n", call_id=call_id, epoch=1, participant_ids=(), at=datetime.now(UTC))
+
+
+def joined() -> ParticipantJoined:
+    call, person, membership = uuid4(), uuid4(), uuid4()
+    return ParticipantJoined(
+        node="n", call_id=call, epoch=1, participant_id=person, membership_id=membership, at=datetime.now(UTC)
+    )
 
 
 class Recorder(MemoryBus):
@@ -103,3 +112,38 @@ async def test_a_full_keeper_says_so_and_still_takes_what_ends() -> None:
     for fact in facts:
         keeper.committed(fact.id)
     assert not keeper.full
+
+
+async def test_the_next_run_sends_what_was_not_committed(
+    tmp_path: Path, running: tuple[FactKeeper, Recorder]
+) -> None:
+    first = FactKeeper(Recorder(), "n", Journal(tmp_path, "n"))
+    first.recover()
+    # A renewal is out of date; and a new process has to obey anew before it may say so.
+    passing: list[Fact] = [present(uuid4()), done()]
+    lasting: list[Fact] = [joined(), joined(), joined()]
+    for fact in [*passing, *lasting]:
+        first.keep(fact)
+    await first.say(NodeAlive(node="n", url="ws://n", at=datetime.now(UTC)))
+    first.committed(lasting[1].id)
+    first.close()
+
+    _, bus = running
+    second = FactKeeper(bus, "n", Journal(tmp_path, "n"))
+    second.recover()
+    assert len(second) == 2
+    assert not await second.settled(0)
+    sending = asyncio.create_task(second.send())
+    await asyncio.sleep(0.02)
+    assert bus.published == [lasting[0], lasting[2]]
+    for fact in bus.published[:2]:
+        second.committed(fact.id)
+    assert await second.settled(0)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    second.close()
+
+    third = FactKeeper(Recorder(), "n", Journal(tmp_path, "n"))
+    third.recover()
+    assert await third.settled(0)
+    third.close()

@@ -23,10 +23,19 @@ from signalling.contracts.calls import (
     ParticipantJoined,
     ParticipantLeft,
 )
-from signalling.contracts.tickets import CallTicket, SigningKey, issue_call_ticket, public_jwks
+from signalling.contracts.envelope import Envelope, Hint
+from signalling.contracts.tickets import (
+    CallTicket,
+    EventsTicket,
+    SigningKey,
+    issue_call_ticket,
+    issue_events_ticket,
+    public_jwks,
+)
 from signalling.hub import EngineFactory
 from signalling.main import ENGINES, Node
 from signalling.settings import Settings
+from tests.signalling.internal_door import InternalDoor
 
 ISSUER = "https://mentorspan.test"
 ORIGIN = "https://mentorspan.test"
@@ -52,6 +61,8 @@ class App:
         self.key = SigningKey("key-1", Ed25519PrivateKey.generate())
         self.facts: list[Fact] = []
         self.commits = True
+        self.door = InternalDoor(lambda node: self.public_key(node))
+        self.seqs: dict[UUID, int] = {}
         self._news = asyncio.Condition()
         self.jwks = directory / "jwks.json"
         self.publish_keys(self.key)
@@ -77,6 +88,49 @@ class App:
         }
         ticket = CallTicket.model_validate({**claims, **other})
         return issue_call_ticket(ticket, key=key or self.key, issuer=ISSUER, now=now or time.time())
+
+    def events_ticket(
+        self,
+        account_id: UUID | None = None,
+        *,
+        now: float | None = None,
+        key: SigningKey | None = None,
+        **other: Any,
+    ) -> str:
+        """A ticket for the events of somebody new, unless it is said who.
+
+        It is of the next second, because a node refuses those of the second in which app heard of it.
+        """
+        claims = {"account_id": account_id or uuid4(), "session_id": uuid4(), **other}
+        ticket = EventsTicket.model_validate(claims)
+        return issue_events_ticket(ticket, key=key or self.key, issuer=ISSUER, now=now or time.time() + 1)
+
+    def public_key(self, node: str) -> str:
+        """The key that a node said it has."""
+        return next((said.public_key for said in reversed(self.alive()) if said.node == node), "")
+
+    def next_event(
+        self, stream: UUID, kind: str = "message.posted", *, by: UUID | None = None, **other: Any
+    ) -> Envelope:
+        """The next event of a stream, unless `seq` or `epoch` say otherwise."""
+        seq = other.get("seq", self.seqs.get(stream, 0) + 1)
+        self.seqs[stream] = max(seq, self.seqs.get(stream, 0))
+        epoch = other.get("epoch", "one")
+        data = other.get("data", {"id": str(uuid4())})
+        event = {
+            "type": "event",
+            "stream": str(stream),
+            "epoch": epoch,
+            "seq": seq,
+            "kind": kind,
+            "data": data,
+        }
+        version = other.get("roster_version", self.door.versions.get(stream, 1))
+        return Envelope(stream, epoch, seq, version, kind, by, json.dumps(event).encode())
+
+    async def say(self, *hints: Hint) -> None:
+        """Publish hints to every node."""
+        await self.bus.publish_hints(hints)
 
     async def take_in(self) -> None:
         """What app's worker does: commit each fact, then say so."""
@@ -180,6 +234,54 @@ class Client:
         self.socket.transport.abort()
 
 
+class Ear:
+    """A client of the events socket, written from `docs/protocol.md`."""
+
+    def __init__(self, socket: ClientConnection, account_id: UUID) -> None:
+        self.socket = socket
+        self.account_id = account_id
+        self.welcome: dict[str, Any] = {}
+
+    async def send(self, type_: str, **fields: Any) -> None:
+        """Send one message."""
+        await self.socket.send(json.dumps({"type": type_, **fields}))
+
+    async def next(self, type_: str | None = None, seconds: float = 3.0) -> dict[str, Any]:
+        """The next message."""
+        async with asyncio.timeout(seconds):
+            message: dict[str, Any] = json.loads(await self.socket.recv())
+        assert type_ is None or message["type"] == type_, message
+        return message
+
+    async def hello(self, **entry: Any) -> Self:
+        """Say hello and take the welcome."""
+        await self.send("hello", version=1, **entry)
+        self.welcome = await self.next("welcome")
+        return self
+
+    async def nothing(self) -> None:
+        """Everything that was on its way has been read, and it was nothing."""
+        await self.send("ping")
+        await self.next("pong")
+
+    async def seqs(self, count: int, seconds: float = 3.0) -> list[int]:
+        """The numbers of the next events."""
+        return [(await self.next("event", seconds))["seq"] for _ in range(count)]
+
+    async def closed(self, seconds: float = 5.0) -> int:
+        """Read to the end and return the close code."""
+        async with asyncio.timeout(seconds):
+            try:
+                while True:
+                    await self.socket.recv()
+            except ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd else 1006
+
+    def vanish(self) -> None:
+        """Lose the connection without a goodbye."""
+        self.socket.transport.abort()
+
+
 class World:
     """One node and its app."""
 
@@ -203,6 +305,18 @@ class World:
     async def join(self, call_id: UUID, **ticket: Any) -> Client:
         """Open a socket and enter with a fresh ticket."""
         return await (await self.open(call_id)).hello(ticket=self.app.ticket(call_id, **ticket))
+
+    async def open_events(self, account_id: UUID | None = None, **options: Any) -> Ear:
+        """Open an events socket, saying nothing yet."""
+        options.setdefault("origin", ORIGIN)
+        socket = await connect(f"ws://{self.address}/events", compression=None, **options)
+        self._open.append(socket)
+        return Ear(socket, account_id or uuid4())
+
+    async def listen(self, account_id: UUID | None = None, *, state: str = "online", **ticket: Any) -> Ear:
+        """Open an events socket and enter with a fresh ticket."""
+        ear = await self.open_events(account_id)
+        return await ear.hello(ticket=self.app.events_ticket(ear.account_id, **ticket), state=state)
 
     async def pair(self, call_id: UUID) -> tuple[Client, Client]:
         """Two people in a call; the second has just come in."""
@@ -246,12 +360,17 @@ async def running(
     exchange = Exchange()
     node_bus, app_bus = buses or (MemoryBus(exchange), MemoryBus(exchange))
     app = App(app_bus, directory)
+    await app.door.open()
+    other.setdefault("internal_urls", (app.door.url,))
     node = Node(settings(directory, **other), node_bus, engines=engines)
     taking_in = asyncio.create_task(app.take_in())
     await node.start()
     world = World(node, app)
     try:
         await app.wait_for(app.alive)
+        async with asyncio.timeout(5):
+            while app.commits and not (node.presence.known and node.events.hearing.live):
+                await asyncio.sleep(0.001)
         yield world
     finally:
         world.forget()
@@ -259,6 +378,7 @@ async def running(
         await app_bus.close()
         taking_in.cancel()
         await asyncio.gather(taking_in, return_exceptions=True)
+        await app.door.close()
 
 
 async def get(world: World, path: str, headers: str = "") -> tuple[int, Any]:

@@ -19,6 +19,10 @@ export function installBrowser() {
     getItem: (key) => kept.get(key) ?? null,
     setItem: (key, value) => void kept.set(key, String(value)),
     removeItem: (key) => void kept.delete(key),
+    key: (index) => [...kept.keys()][index] ?? null,
+    get length() {
+      return kept.size;
+    },
     clear: () => kept.clear(),
   });
   put("fetch", async (url, options) => {
@@ -31,8 +35,10 @@ export function installBrowser() {
   let queue = Promise.resolve();
   put("navigator", { locks: { request: (_name, work) => (queue = queue.then(work, work)) } });
   put("BroadcastChannel", Channel);
-  put("addEventListener", () => undefined);
-  put("removeEventListener", () => undefined);
+  const hearers = new EventTarget();
+  put("addEventListener", (...given) => hearers.addEventListener(...given));
+  put("removeEventListener", (...given) => hearers.removeEventListener(...given));
+  state.happens = (type, more = {}) => hearers.dispatchEvent(Object.assign(new Event(type), more));
   put("WebSocket", class extends Socket {
     constructor(url) {
       super(url);
@@ -75,6 +81,7 @@ class Socket {
   }
 
   hear(message) {
+    if (this.readyState !== 1) return;
     this.onmessage({ data: JSON.stringify(message) });
   }
 
@@ -83,8 +90,9 @@ class Socket {
     this.onclose({ code, reason });
   }
 
-  close() {
+  close(code) {
     this.readyState = 3;
+    this.closedWith = code;
   }
 }
 

@@ -14,6 +14,8 @@ import { TokenKeeper } from "./tokens.js";
 /** Waits between tries of a request that did not reach the service, in milliseconds. */
 const RETRY_AFTER_MS = [300, 1200];
 
+const REFRESH_MS = 30_000;
+
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -56,6 +58,8 @@ export class Api {
         headers: { "Content-Type": "application/json", "Idempotency-Key": attempt },
         body: "{}",
         keepalive: true,
+        // A network that is gone says nothing, and all tabs wait for this answer.
+        signal: AbortSignal.timeout(REFRESH_MS),
       }),
     );
   }

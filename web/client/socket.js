@@ -3,6 +3,8 @@
  * it heard. What travels is described in docs/protocol.md.
  */
 
+import { GOING_AWAY, LOST, NEW_TICKET, NORMAL, NOT_READY, STAY_AWAY, staysAway, Wire } from "./wire.js";
+
 /** @import { Grant, Heard, Said } from "./protocol.js" */
 
 const VERSION = 1;
@@ -12,19 +14,9 @@ const LONGEST_WAIT_MS = 4_000;
 /** After this long without the service the call is given up: people have long picked up the phone by then. */
 const GIVE_UP_MS = 120_000;
 /** A socket is silent for too long when this many heartbeats passed without a word. */
-const SILENT_HEARTBEATS = 3;
-const NORMAL = 1000;
-const GOING_AWAY = 4400;
-const RESUME_REFUSED = 4410;
-const NOT_READY = 4411;
-/** Codes from here on say "stay away" until a person asks again. */
-const STAY_AWAY = 4500;
-/** Only a new ticket opens the door again after these; anything else that is not "stay away" resumes. */
-const NEW_TICKET = [GOING_AWAY, RESUME_REFUSED, NOT_READY];
+const SILENT_BEATS = 3;
 /** A stopping server sends everybody away at once: spread the return over this time. */
 const SPREAD_MS = 2_000;
-/** From opening the socket to the welcome. */
-const WELCOME_MS = 10_000;
 /** Messages said while the socket is away wait for it, up to this many. */
 const WAITING_LIMIT = 256;
 
@@ -39,8 +31,8 @@ export function backoff(tried, random = Math.random) {
 }
 
 export class CallSocket {
-  /** @type {WebSocket | null} */
-  #socket = null;
+  /** @type {Wire | null} */
+  #wire = null;
   /** @type {string | null} */
   #resumeToken = null;
   #lastSeq = 0;
@@ -49,16 +41,12 @@ export class CallSocket {
   #attempt = 0;
   #awaySince = 0;
   #done = false;
-  #welcome = false;
   /** @type {string | null} */
   #endedBecause = null;
   /** @type {Said[]} */
   #waiting = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #heart;
-  #lastHeard = 0;
 
   /**
    * @param {object} given
@@ -80,23 +68,19 @@ export class CallSocket {
 
   /** @param {Said} message */
   say(message) {
-    if (this.#done) return;
-    if (this.#socket?.readyState === WebSocket.OPEN && this.#welcome) {
-      this.#socket.send(JSON.stringify(message));
-    } else if (this.#waiting.length < WAITING_LIMIT) {
-      this.#waiting.push(message);
-    }
+    if (this.#done || this.#wire?.say(message)) return;
+    if (this.#waiting.length < WAITING_LIMIT) this.#waiting.push(message);
   }
 
   /** Leave for good. */
   leave() {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type: "leave" }));
+    this.#wire?.sayLast({ type: "leave" });
     this.#finish();
   }
 
   /** Act as if the network had gone, to try out coming back. */
   drop() {
-    this.#socket?.close(4000, "dropped");
+    this.#wire?.cut();
   }
 
   /** @param {boolean} renew */
@@ -110,18 +94,18 @@ export class CallSocket {
       return this.#noGrant(error);
     }
     if (this.#done || attempt !== this.#attempt) return;
-    const overtaken = this.#socket;
-    const socket = new WebSocket(grant.socket_url);
-    this.#socket = socket;
-    // Two sockets saying hello with one token would put this very person out of the call.
-    overtaken?.close();
-    this.#welcome = false;
+    const overtaken = this.#wire;
     this.#endedBecause = null;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#giveUpSocket(), WELCOME_MS);
-    socket.onopen = () => socket === this.#socket && socket.send(JSON.stringify(this.#hello(grant.ticket)));
-    socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(JSON.parse(data));
-    socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
+    this.#wire = new Wire({
+      url: grant.socket_url,
+      hello: () => this.#hello(grant.ticket),
+      heard: (message) => this.#receive(message),
+      closed: (code, reason) => this.#closed(code, reason),
+      silentBeats: SILENT_BEATS,
+    });
+    // Two sockets saying hello with one token would put this very person out of the call.
+    overtaken?.drop();
   }
 
   /**
@@ -145,10 +129,8 @@ export class CallSocket {
     return { type: "hello", version: VERSION, ticket, media };
   }
 
-  /** @param {Heard} message */
+  /** @param {Exclude<Heard, {type: "pong"}>} message */
   #receive(message) {
-    this.#lastHeard = performance.now();
-    if (message.type === "pong") return;
     // What comes before the welcome has the number 0 and is not part of the count.
     if (message.type === "welcome" || message.seq > this.#lastSeq) this.#lastSeq = message.seq;
     if (message.type === "ended") this.#endedBecause = message.reason;
@@ -158,29 +140,13 @@ export class CallSocket {
 
   /** @param {Extract<Heard, {type: "welcome"}>} welcome */
   #welcomed(welcome) {
-    clearTimeout(this.#timer);
     this.#resumeToken = welcome.resume_token;
     this.#tried = 0;
     this.#awaySince = 0;
-    this.#welcome = true;
     // What was meant for people of an earlier stay would only confuse those of this one.
     const waiting = this.#waiting.splice(0);
     if (welcome.resumed) for (const each of waiting) this.say(each);
-    const beat = welcome.heartbeat_seconds * 1000;
-    clearInterval(this.#heart);
-    this.#heart = setInterval(() => {
-      if (performance.now() - this.#lastHeard > beat * SILENT_HEARTBEATS) this.#giveUpSocket();
-      else this.say({ type: "ping" });
-    }, beat);
     this.given.opened(true);
-  }
-
-  /** A dead network does not say goodbye: let go of the socket without waiting for it. */
-  #giveUpSocket() {
-    const socket = this.#socket;
-    this.#socket = null;
-    socket?.close();
-    this.#closed(1006, "silent");
   }
 
   /**
@@ -188,11 +154,8 @@ export class CallSocket {
    * @param {string} reason
    */
   #closed(code, reason) {
-    clearInterval(this.#heart);
-    clearTimeout(this.#timer);
-    this.#welcome = false;
     if (this.#done) return;
-    const stayAway = code === NORMAL || (code >= STAY_AWAY && code < STAY_AWAY + 100);
+    const stayAway = code === NORMAL || staysAway(code);
     const ended = this.#endedBecause !== null && this.#endedBecause !== "server_stopped";
     if (stayAway || ended) {
       this.#finish();
@@ -209,7 +172,7 @@ export class CallSocket {
   #unreachable() {
     if (performance.now() - this.#awaySince > GIVE_UP_MS) {
       this.#finish();
-      this.given.over("unreachable", 1006);
+      this.given.over("unreachable", LOST);
       return;
     }
     this.#again(backoff(this.#tried));
@@ -224,9 +187,8 @@ export class CallSocket {
 
   #finish() {
     this.#done = true;
-    clearInterval(this.#heart);
     clearTimeout(this.#timer);
     removeEventListener("online", this.comeBackNow);
-    this.#socket?.close(1000, "left");
+    this.#wire?.drop(NORMAL, "left");
   }
 }

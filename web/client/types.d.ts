@@ -49,3 +49,6 @@ export type Stay = Schemas["StayRead"];
 export type Block = Schemas["BlockRead"];
 export type Report = Schemas["ReportRead"];
 export type Mail = Schemas["MailRead"];
+export type ConversationRead = Schemas["ConversationRead"];
+export type ConversationPerson = Schemas["ConversationPerson"];
+export type Message = Schemas["MessageRead"];

@@ -2,6 +2,7 @@ import { html } from "../view/preact.js";
 import { useLoad } from "../view/hooks.js";
 import { Avatar, Button, Empty, Loaded, Title } from "../view/parts.js";
 import { api, useSession } from "../view/session.js";
+import { useFresh } from "../view/live.js";
 import { weekdayAndDate } from "../client/time.js";
 
 /** @import { Block } from "../client/types.js" */
@@ -9,6 +10,7 @@ import { weekdayAndDate } from "../client/time.js";
 export default function Blocks() {
   const { zone } = useSession();
   const blocks = useLoad(() => api.all("/v1/blocks"), []);
+  useFresh(blocks.refresh, ["blocks.changed"]);
   const lift = async (/** @type {Block} */ block) => {
     await api.delete("/v1/blocks/{block_id}", { path: { block_id: block.id } });
     await blocks.reload();

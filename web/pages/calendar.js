@@ -2,6 +2,7 @@ import { html, useState } from "../view/preact.js";
 import { useLoad, useNow } from "../view/hooks.js";
 import { Empty, Loaded, Title } from "../view/parts.js";
 import { api, useSession } from "../view/session.js";
+import { useConversations, useFresh } from "../view/live.js";
 import { isAhead, MeetingLine } from "../view/mentoring.js";
 import { dayIn, weekdayAndDate } from "../client/time.js";
 
@@ -16,10 +17,11 @@ function Days({ meetings, zone, now }) {
     days.set(day, [...(days.get(day) ?? []), meeting]);
   }
   const today = dayIn(now, zone);
+  const conversations = useConversations();
   return html`<div class="days">
     ${[...days].map(([day, members]) => html`<section key=${day} class="day">
       <h2>${weekdayAndDate(new Date(members[0].starts_at), zone)}${day === today && html` <span class="today">Today</span>`}</h2>
-      <ul class="lines">${members.map((meeting) => html`<${MeetingLine} key=${meeting.id} meeting=${meeting} zone=${zone} now=${now} under="day" />`)}</ul>
+      <ul class="lines">${members.map((meeting) => html`<${MeetingLine} key=${meeting.id} meeting=${meeting} zone=${zone} now=${now} under="day" unread=${conversations?.of({ meeting: meeting.id })?.unread} />`)}</ul>
     </section>`)}
   </div>`;
 }
@@ -33,6 +35,7 @@ export default function Calendar() {
     const items = /** @type {Meeting[]} */ (await api.all("/v1/meetings", { query: past ? {} : { from: edge } }));
     return items.filter((meeting) => isAhead(meeting, new Date()) !== past).sort((one, other) => one.starts_at.localeCompare(other.starts_at) * (past ? -1 : 1));
   }, [past]);
+  useFresh(meetings.refresh, ["meeting.changed"]);
   return html`
     <header class="head"><${Title}>Calendar<//>
       <div class="segments" role="group" aria-label="Which meetings">

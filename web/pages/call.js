@@ -1,9 +1,10 @@
-import { html, useEffect, useRef, useState } from "../view/preact.js";
+import { html, useCallback, useEffect, useRef, useState } from "../view/preact.js";
 import { Call } from "../client/call.js";
 import { announce, useLoad } from "../view/hooks.js";
 import { Button, Loaded, Title, Trouble } from "../view/parts.js";
 import { api, useSession } from "../view/session.js";
 import { useDevices } from "../view/call-devices.js";
+import { useConversationOf, useFresh } from "../view/live.js";
 import { CallCheck } from "../view/call-check.js";
 import { CallRoom } from "../view/call-room.js";
 import { isOpen, When, withWhom } from "../view/mentoring.js";
@@ -81,6 +82,7 @@ function Over({ meeting, why, onAgain }) {
 /** @param {{meeting: Meeting}} props */
 function Live({ meeting }) {
   const devices = useDevices();
+  const conversation = useConversationOf({ meeting: meeting.id });
   const { call, join } = useCall(meeting.id);
   const [problem, setProblem] = useState(/** @type {unknown} */ (null));
   const [checking, setChecking] = useState(true);
@@ -107,7 +109,7 @@ function Live({ meeting }) {
   return html`<div class="call" data-state=${state}>
     ${state === "checking" ? html`<${CallCheck} meeting=${meeting} devices=${devices} problem=${problem} onJoin=${enter} />`
       : state === "ended" ? html`<${Over} meeting=${meeting} why=${call?.endedBecause ?? ""} onAgain=${again} />`
-      : html`<${CallRoom} meeting=${meeting} call=${call} devices=${devices} />`}
+      : html`<${CallRoom} meeting=${meeting} call=${call} devices=${devices} conversation=${conversation} />`}
   </div>`;
 }
 
@@ -115,6 +117,9 @@ function Live({ meeting }) {
 export default function CallPage({ id }) {
   const { zone } = useSession();
   const meeting = useLoad(() => api.get("/v1/meetings/{meeting_id}", { path: { meeting_id: id } }), [id]);
+  const open = Boolean(meeting.data && isOpen(meeting.data, new Date()));
+  // A call that goes on is ended by its own socket, with a reason; here only the door is watched.
+  useFresh(useCallback(() => (open ? undefined : meeting.refresh()), [open, meeting.refresh]), ["meeting.changed"], (changed) => changed === id);
   if (meeting.problem && !meeting.data) {
     return html`<div class="door"><div><${Title}>The call did not open<//><${Trouble} problem=${meeting.problem} retry=${meeting.reload} /><a class="button" href="/">Go to the start</a></div></div>`;
   }

@@ -2,6 +2,7 @@ import { html, useEffect } from "../view/preact.js";
 import { useLoad, useNow } from "../view/hooks.js";
 import { Empty, firstName, Icon, Loaded, Title } from "../view/parts.js";
 import { api, useSession } from "../view/session.js";
+import { useConversations, useFresh } from "../view/live.js";
 import { keptInvitation } from "../view/invited.js";
 import { go } from "../view/router.js";
 import { isAhead, isOpen, MeetingLine, mine, nameOf, others, PairingLine, startWords, When, withWhom } from "../view/mentoring.js";
@@ -130,12 +131,13 @@ function Ahead({ meetings, now, zone }) {
 /** @param {World} world */
 function Active({ pairings, meetings, now }) {
   const { membership } = useSession();
+  const conversations = useConversations();
   const active = pairings.filter(({ status }) => status === "active");
   if (active.length === 0) return null;
   const planned = new Set(meetings.filter((meeting) => isAhead(meeting, now)).map(({ pairing_id }) => pairing_id));
   return html`<section aria-labelledby="active">
     <div class="head"><h2 id="active">Your pairings</h2><a href="/pairings">All pairings</a></div>
-    <ul class="lines">${active.slice(0, 5).map((pairing) => html`<${PairingLine} key=${pairing.id} pairing=${pairing} mineOrganisation=${membership?.organisation}>
+    <ul class="lines">${active.slice(0, 5).map((pairing) => html`<${PairingLine} key=${pairing.id} pairing=${pairing} mineOrganisation=${membership?.organisation} unread=${conversations?.of({ pairing: pairing.id })?.unread}>
       ${!planned.has(pairing.id) && html`<p class="quiet">No meeting planned. <a href=${`/pairings/${pairing.id}/book`} aria-label=${`Pick a time with ${nameOf(pairing)}`}>Pick a time</a></p>`}
     <//>`)}</ul>
   </section>`;
@@ -158,9 +160,8 @@ export default function Home() {
   }, []);
   useEffect(() => {
     if (keptInvitation()) go("/invitation", { replace: true });
-    const timer = setInterval(world.reload, 30_000);
-    return () => clearInterval(timer);
   }, []);
+  useFresh(world.refresh, ["pairing.changed", "meeting.changed"]);
   const name = firstName(me?.account.name ?? "");
   return html`
     <header class="greeting">

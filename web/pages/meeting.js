@@ -1,15 +1,14 @@
-import { html, useEffect, useState } from "../view/preact.js";
+import { html, useState } from "../view/preact.js";
 import { announce, useLoad, useNow } from "../view/hooks.js";
 import { Avatar, Back, Button, From, Icon, Loaded, Status, Title } from "../view/parts.js";
 import { ReportForm } from "../view/safety.js";
 import { api, useSession } from "../view/session.js";
+import { useConversationOf, useFresh } from "../view/live.js";
+import { Chat, ChatPlace } from "../view/chat.js";
 import { company, isOpen, sidesOf, startWords, When, withWhom } from "../view/mentoring.js";
 import { bothSides, clock, lengthOf, placeOf, weekdayAndDate } from "../client/time.js";
 
 /** @import { Meeting, Stay } from "../client/types.js" */
-
-/** How often the page looks whether the other side has answered. */
-const LOOK_EVERY_MS = 4_000;
 
 /** @param {{meeting: Meeting, put: (meeting: Meeting) => void, now: Date, zone: string}} props */
 function Now({ meeting, put, now, zone }) {
@@ -47,6 +46,7 @@ function Now({ meeting, put, now, zone }) {
 /** @param {{meeting: Meeting, zone: string}} props */
 function Attendance({ meeting, zone }) {
   const stays = useLoad(async () => (await api.get("/v1/meetings/{meeting_id}/attendance", { path: { meeting_id: meeting.id } })).items, [meeting.id]);
+  useFresh(stays.refresh, ["call.changed"], (changed) => changed === meeting.id);
   if (!stays.data || stays.data.length === 0) return null;
   return html`<section aria-labelledby="attendance">
     <h2 id="attendance">Who was there</h2>
@@ -79,6 +79,7 @@ function Cancel({ meeting, put }) {
 /** @param {{meeting: Meeting, put: (meeting: Meeting) => void}} props */
 function Whole({ meeting, put }) {
   const { zone, membership } = useSession();
+  const conversation = useConversationOf({ meeting: meeting.id });
   const now = useNow(5_000);
   const start = new Date(meeting.starts_at);
   return html`
@@ -97,6 +98,8 @@ function Whole({ meeting, put }) {
               <p class="quiet"><${From} organisation=${person.organisation} mine=${membership?.organisation} /><span class="dot"> · </span>${weekdayAndDate(start, person.zone)}, ${clock(start, person.zone)} in ${placeOf(person.zone)}</p></div>
           </li>`)}</ul>
         </section>
+        ${conversation === undefined && meeting.status === "booked" && html`<${ChatPlace} className="inset"><h2>Messages</h2><//>`}
+        ${conversation && html`<${Chat} id=${conversation.id} className="inset"><h2>Messages</h2><//>`}
         <${Attendance} meeting=${meeting} zone=${zone} />
       </div>
       <aside class="stack">
@@ -112,12 +115,7 @@ function Whole({ meeting, put }) {
 /** @param {{id: string}} props */
 export default function MeetingPage({ id }) {
   const meeting = useLoad(() => api.get("/v1/meetings/{meeting_id}", { path: { meeting_id: id } }), [id]);
-  const waiting = meeting.data?.status === "proposed" && !meeting.data.may.includes("accept");
-  useEffect(() => {
-    if (!waiting) return;
-    const timer = setInterval(meeting.reload, LOOK_EVERY_MS);
-    return () => clearInterval(timer);
-  }, [waiting]);
+  useFresh(meeting.refresh, ["meeting.changed", "call.changed"], (changed) => changed === id);
   return html`
     <${Back} href="/calendar">Calendar<//>
     <${Loaded} of=${meeting} title>${(/** @type {Meeting} */ data) => html`<${Whole} meeting=${data} put=${meeting.put} />`}<//>`;

@@ -1,8 +1,10 @@
 import { html, useState } from "../view/preact.js";
-import { useLoad, useNow } from "../view/hooks.js";
-import { Avatar, Back, Button, firstName, From, Icon, Loaded, Notice, Status, Title } from "../view/parts.js";
+import { useLoad, useNow, useWide } from "../view/hooks.js";
+import { Avatar, Back, Button, firstName, From, Icon, Loaded, Notice, Status, Title, Unread } from "../view/parts.js";
 import { Safety } from "../view/safety.js";
 import { api, useSession } from "../view/session.js";
+import { useConversationOf, useConversations, useFresh } from "../view/live.js";
+import { Chat, ChatPlace } from "../view/chat.js";
 import { go } from "../view/router.js";
 import { Agreement, Goals } from "../view/agreement.js";
 import { isAhead, kindWords, MeetingLine, mine, nameOf, others, roleWords } from "../view/mentoring.js";
@@ -59,7 +61,8 @@ async function meetNow(pairing, ahead, zone) {
 function Meetings({ pairing, meetings, now, zone }) {
   const ahead = meetings.filter((meeting) => isAhead(meeting, now)).sort((one, other) => one.starts_at.localeCompare(other.starts_at));
   const past = meetings.filter((meeting) => !isAhead(meeting, now)).sort((one, other) => other.starts_at.localeCompare(one.starts_at));
-  const line = (/** @type {Meeting} */ meeting) => html`<${MeetingLine} key=${meeting.id} meeting=${meeting} zone=${zone} now=${now} under="pairing" />`;
+  const conversations = useConversations();
+  const line = (/** @type {Meeting} */ meeting) => html`<${MeetingLine} key=${meeting.id} meeting=${meeting} zone=${zone} now=${now} under="pairing" unread=${conversations?.of({ meeting: meeting.id })?.unread} />`;
   return html`<section aria-labelledby="meetings">
     <div class="head">
       <h2 id="meetings">Meetings</h2>
@@ -70,6 +73,23 @@ function Meetings({ pairing, meetings, now, zone }) {
     </div>
     ${ahead.length > 0 ? html`<ul class="lines">${ahead.map(line)}</ul>` : html`<p class="quiet">No meeting planned.</p>`}
     ${past.length > 0 && html`<details class="earlier"><summary>${past.length === 1 ? "1 earlier meeting" : `${past.length} earlier meetings`}</summary><ul class="lines">${past.map(line)}</ul></details>`}
+  </section>`;
+}
+
+/** On a phone the messages have a page of their own. @param {{pairing: Pairing}} props */
+function Messages({ pairing }) {
+  const conversation = useConversationOf({ pairing: pairing.id });
+  const wide = useWide();
+  if (!conversation) return conversation === undefined && wide ? html`<${ChatPlace} className="inset"><h2>Messages</h2><//>` : null;
+  if (wide) return html`<${Chat} id=${conversation.id} className="inset"><h2>Messages</h2><//>`;
+  const last = conversation.last_message;
+  return html`<section aria-labelledby="messages">
+    <h2 id="messages">Messages</h2>
+    <ul class="lines"><li class=${conversation.unread > 0 ? "line unread" : "line"}>
+      <div class="line-main"><a class="line-name" href=${`/messages/${conversation.id}`}>Open the messages</a>
+        <p class="quiet last-said">${last ? (last.deleted ? "The last message was deleted." : last.text) : "Nothing written yet."}</p></div>
+      <${Unread} count=${conversation.unread} />
+    </li></ul>
   </section>`;
 }
 
@@ -136,6 +156,7 @@ function Whole({ loaded: { pairing, meetings }, put, reload }) {
     <div class="two">
       <div class="stack">
         ${live && html`<${Meetings} pairing=${pairing} meetings=${meetings} now=${now} zone=${zone} />`}
+        ${live && html`<${Messages} pairing=${pairing} />`}
         ${live && html`<${Agreement} pairing=${pairing} put=${put} reload=${reload} />`}
         ${live && html`<${Goals} pairing=${pairing} put=${put} />`}
       </div>
@@ -154,6 +175,8 @@ export default function PairingPage({ id }) {
     const [pairing, meetings] = await Promise.all([api.get("/v1/pairings/{pairing_id}", { path }), api.all("/v1/pairings/{pairing_id}/meetings", { path })]);
     return { pairing, meetings };
   }, [id]);
+  // Of all its meetings: which of them are of this pairing is known only after reading them.
+  useFresh(loaded.refresh, ["pairing.changed", "meeting.changed"]);
   const put = (/** @type {Pairing} */ pairing) => loaded.data && loaded.put({ ...loaded.data, pairing });
   return html`
     <${Back} href="/pairings">Pairings<//>

@@ -2,6 +2,7 @@ import { html } from "../view/preact.js";
 import { useLoad } from "../view/hooks.js";
 import { Empty, Loaded, Title } from "../view/parts.js";
 import { api, useSession } from "../view/session.js";
+import { useConversations, useFresh } from "../view/live.js";
 import { PairingLine } from "../view/mentoring.js";
 
 /** @import { Pairing } from "../client/types.js" */
@@ -16,12 +17,13 @@ const GROUPS = /** @type {[string, (pairing: Pairing) => boolean][]} */ ([
 /** @param {{pairings: Pairing[]}} props */
 function Groups({ pairings }) {
   const { membership } = useSession();
+  const conversations = useConversations();
   return html`<div class="stack">
     ${GROUPS.map(([words, belongs]) => {
       const members = pairings.filter(belongs);
       return members.length > 0 && html`<section key=${words} aria-label=${words}>
         <h2>${words}</h2>
-        <ul class="lines">${members.map((pairing) => html`<${PairingLine} key=${pairing.id} pairing=${pairing} mineOrganisation=${membership?.organisation} />`)}</ul>
+        <ul class="lines">${members.map((pairing) => html`<${PairingLine} key=${pairing.id} pairing=${pairing} mineOrganisation=${membership?.organisation} unread=${conversations?.of({ pairing: pairing.id })?.unread} />`)}</ul>
       </section>`;
     })}
   </div>`;
@@ -30,6 +32,7 @@ function Groups({ pairings }) {
 export default function Pairings() {
   const { coordinates } = useSession();
   const pairings = useLoad(() => api.all("/v1/pairings"), []);
+  useFresh(pairings.refresh, ["pairing.changed"]);
   return html`
     <header class="head"><${Title}>Pairings<//>
       ${coordinates && html`<a class="button" href="/organisation#circles">Start a circle</a>`}

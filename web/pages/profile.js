@@ -63,9 +63,9 @@ function AccountForm() {
   return html`<section aria-labelledby="account-title">
     <h2 id="account-title">Your account</h2>
     ${saved && html`<${Notice} kind="done" icon="check">Saved.<//>`}
-    <${Form} quiet label="Your account" send="Save my account" sending="Saving …" onSend=${async (/** @type {any} */ { account_name: name, account_zone: zone }) => {
+    <${Form} quiet label="Your account" send="Save my account" sending="Saving …" onSend=${async (/** @type {any} */ { account_name: name, account_zone: zone, show_presence: shown }) => {
       setSaved(false);
-      await api.patch("/v1/me", { body: { name: name.trim(), zone } });
+      await api.patch("/v1/me", { body: { name: name.trim(), zone, show_presence: shown === "on" } });
       await refreshMe();
       setSaved(true);
     }}>
@@ -73,6 +73,10 @@ function AccountForm() {
         <${Field} name="account_name" label="Your name" value=${me?.account.name} autocomplete="name" maxLength="80" missing="Enter your name."
           seen="Given to organisations that you join; each profile has its own." />
         <${Choice} name="account_zone" label="Where your clock is" value=${me?.account.zone} options=${zoneChoices()} seen="Seen by nobody but you." />
+      </div>
+      <div class="field">
+        <label class="switch"><input type="checkbox" name="show_presence" defaultChecked=${me?.account.show_presence} aria-describedby="presence-seen" /><span>Show when I am here</span></label>
+        <p class="seen" id="presence-seen">People with whom you share a conversation see whether you are here or away. Nobody sees when you were here last.</p>
       </div>
     <//>
   </section>`;

@@ -1,6 +1,8 @@
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { announce, useNow } from "./hooks.js";
-import { Avatar, From, firstName, Icon, Title } from "./parts.js";
+import { Avatar, From, firstName, Icon, Title, Unread } from "./parts.js";
+import { Chat } from "./chat.js";
+import { useTalking } from "./live.js";
 import { useSession } from "./session.js";
 import { Live, Picture } from "./picture.js";
 import { Shortcuts, useShortcuts } from "./call-shortcuts.js";
@@ -8,7 +10,7 @@ import { company, withWhom } from "./mentoring.js";
 
 /** In the call: the other's picture large, your own small, and everything that matters also in words. */
 
-/** @import { Meeting } from "../client/types.js" */
+/** @import { ConversationRead, Meeting } from "../client/types.js" */
 /** @typedef {import("../client/call.js").Call} Call */
 /** @typedef {import("../client/protocol.js").Participant} Participant */
 /** @typedef {import("./call-devices.js").Devices} Devices */
@@ -151,18 +153,48 @@ function useWakefulness() {
   }, []);
 }
 
-/** @param {{meeting: Meeting, call: Call | null, devices: Devices}} props */
-export function CallRoom({ meeting, call, devices }) {
+/** The messages beside the call: opened and closed without touching it. */
+function useBeside() {
+  const [open, setOpen] = useState(false);
+  const opener = useRef(/** @type {HTMLElement | null} */ (null));
+  const toggle = () => {
+    if (open) opener.current?.focus();
+    setOpen(!open);
+  };
+  return { open, opener, toggle };
+}
+
+/** @param {{conversation: ConversationRead, beside: ReturnType<typeof useBeside>}} props */
+function ChatToggle({ conversation, beside }) {
+  return html`<button type="button" class="control" ref=${beside.opener} aria-expanded=${beside.open} aria-controls="room-chat" aria-keyshortcuts="Alt+C" onClick=${beside.toggle}>
+    <${Icon} name="message-square" /><span>Chat</span>${!beside.open && html`<${Unread} count=${conversation.unread} />`}
+  </button>`;
+}
+
+/** @param {{conversation: ConversationRead, beside: ReturnType<typeof useBeside>}} props */
+function Beside({ conversation, beside }) {
+  const close = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && beside.toggle();
+  return html`<div id="room-chat" class="room-chat" hidden=${!beside.open} onKeyDown=${close}>
+    ${beside.open && html`<${Chat} id=${conversation.id} alone focus>
+      <h2>Messages</h2><button type="button" class="icon-button" aria-label="Close the messages" onClick=${beside.toggle}><${Icon} name="x" /></button>
+    <//>`}
+  </div>`;
+}
+
+/** @param {{meeting: Meeting, call: Call | null, devices: Devices, conversation: ConversationRead | null | undefined}} props */
+export function CallRoom({ meeting, call, devices, conversation }) {
   const { media, microphone, camera } = useControls({ call, devices });
   const help = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const others = call ? [...call.participants.values()] : [];
+  const beside = useBeside();
   useWakefulness();
-  useShortcuts({ microphone, camera, leave: () => call?.leave(), help: () => help.current?.showModal() });
+  useTalking(call !== null);
+  useShortcuts({ microphone, camera, chat: beside.toggle, leave: () => call?.leave(), help: () => help.current?.showModal() });
   const words = connectionWords(call);
   useEffect(() => {
     if (call?.state === "reconnecting") announce("The connection is gone. Coming back.");
   }, [call?.state]);
-  return html`<div class="room">
+  return html`<div class=${conversation && beside.open ? "room with-chat" : "room"}>
     <header class="room-top">
       <${Title} name=${`Call with ${withWhom(meeting)}`}>${meeting.title || `Call with ${withWhom(meeting)}`}<//>
       <p class=${`room-state ${call?.state ?? ""} ${call?.quality ?? ""}`}><span class="lamp" aria-hidden="true"></span><span role="status">${words}</span></p>
@@ -179,9 +211,11 @@ export function CallRoom({ meeting, call, devices }) {
     <div class="controls" role="toolbar" aria-label="Call">
       <${Toggle} on=${media.audio} thing="Microphone" icon="mic" keys="Alt+M" onPress=${microphone} />
       <${Toggle} on=${media.video} thing="Camera" icon="video" keys="Alt+V" onPress=${camera} />
+      ${conversation && html`<${ChatToggle} conversation=${conversation} beside=${beside} />`}
       <button type="button" class="control keyboard-help" onClick=${() => help.current?.showModal()}><${Icon} name="keyboard" /><span><span class="unseen">Keyboard </span>Shortcuts</span></button>
       <button type="button" class="control leave" aria-keyshortcuts="Alt+L" onClick=${() => call?.leave()}><${Icon} name="phone-off" /><span>Leave</span></button>
     </div>
+    ${conversation && html`<${Beside} conversation=${conversation} beside=${beside} />`}
     <${Shortcuts} dialog=${help} />
   </div>`;
 }

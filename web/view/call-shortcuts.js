@@ -2,7 +2,7 @@ import { html, useEffect, useRef } from "./preact.js";
 
 /** Keys of the call page. They need Alt, so that speech input and typing never set them off by accident. */
 
-/** @typedef {{microphone: () => void, camera: () => void, leave: () => void, help: () => void}} Actions */
+/** @typedef {{microphone: () => void, camera: () => void, chat: () => void, leave: () => void, help: () => void}} Actions */
 
 /** @param {Actions} actions */
 export function useShortcuts(actions) {
@@ -11,8 +11,9 @@ export function useShortcuts(actions) {
   useEffect(() => {
     const press = (/** @type {KeyboardEvent} */ event) => {
       if (event.repeat || event.ctrlKey || event.metaKey) return;
-      const keys = /** @type {Record<string, keyof Actions>} */ ({ KeyM: "microphone", KeyV: "camera", KeyL: "leave" });
-      const name = event.altKey ? keys[event.code] : event.key === "?" ? "help" : undefined;
+      const keys = /** @type {Record<string, keyof Actions>} */ ({ KeyM: "microphone", KeyV: "camera", KeyC: "chat", KeyL: "leave" });
+      const writing = /** @type {Element | null} */ (event.target)?.matches?.("textarea, input, select");
+      const name = event.altKey ? keys[event.code] : event.key === "?" && !writing ? "help" : undefined;
       if (!name) return;
       event.preventDefault();
       latest.current[name]();
@@ -25,6 +26,7 @@ export function useShortcuts(actions) {
 const KEYS = [
   ["Alt + M", "Microphone on or off"],
   ["Alt + V", "Camera on or off"],
+  ["Alt + C", "Messages beside the call"],
   ["Alt + L", "Leave the call"],
   ["?", "Show this list"],
 ];

@@ -1,7 +1,8 @@
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { go } from "./router.js";
-import { Avatar, Icon } from "./parts.js";
+import { Avatar, Icon, Unread } from "./parts.js";
 import { actAs, signOut, useSession } from "./session.js";
+import { events, unsent, useConversations, useStateWords } from "./live.js";
 import { currentTheme, setTheme } from "./theme.js";
 
 /** What stands around every page: the rail or the bar, the account menu, and the region that is read aloud. */
@@ -11,18 +12,21 @@ const PLACES = [
   { href: "/", icon: "house", words: "Home" },
   { href: "/pairings", icon: "heart-handshake", words: "Pairings" },
   { href: "/calendar", icon: "calendar", words: "Calendar" },
+  { href: "/messages", icon: "messages-square", words: "Messages" },
   { href: "/people", icon: "users", words: "People" },
   { href: "/organisation", icon: "building-2", words: "Organisation" },
 ];
 
-const BAR = [...PLACES.slice(0, -1), { href: "/profile", icon: "user-round", words: "You" }];
+/** The calendar is one step away on a phone, from the start page and the account menu. */
+const BAR = [...PLACES.slice(0, -1).filter(({ href }) => href !== "/calendar"), { href: "/profile", icon: "user-round", words: "You" }];
 
 /** @param {{path: string, places: typeof PLACES}} props */
 function Places({ path, places }) {
+  const unread = useConversations()?.unread ?? 0;
   const here = (/** @type {string} */ href) => (href === "/" ? path === "/" : path === href || path.startsWith(`${href}/`));
   return html`<ul class="places">
     ${places.map(({ href, icon, words }) => html`<li key=${href}>
-      <a href=${href} aria-current=${here(href) ? "page" : undefined}><${Icon} name=${icon} /><span>${words}</span></a>
+      <a href=${href} aria-current=${here(href) ? "page" : undefined}><${Icon} name=${icon} /><span>${words}</span>${href === "/messages" && html`<${Unread} count=${unread} />`}</a>
     </li>`)}
   </ul>`;
 }
@@ -92,19 +96,34 @@ function AccountMenu() {
       </fieldset>`}
       <ul class="menu-links" onClick=${() => setOpen(false)}>
         <li><a href="/profile"><${Icon} name="user-round" />My profile</a></li>
+        <li class="phone-only"><a href="/calendar"><${Icon} name="calendar" />Calendar</a></li>
         <li><a href="/organisation"><${Icon} name="building-2" />My organisation</a></li>
         <li><a href="/blocks"><${Icon} name="shield" />People I have blocked</a></li>
         ${config?.mailbox && html`<li><a href="/mailbox"><${Icon} name="mail" />Mailbox (development)</a></li>`}
       </ul>
       <${ThemeSwitch} />
-      <button type="button" class="button wide" onClick=${leave}><${Icon} name="log-out" /><span>Sign out</span></button>
+      <${SignOut} leave=${leave} />
     </div>
   </div>`;
 }
 
-/** Says in a thin line that the network is gone, and when it is back. */
-function Connection() {
+/** What is written and not sent would be lost: that is said before. @param {{leave: () => Promise<unknown>}} props */
+function SignOut({ leave }) {
+  const [asking, setAsking] = useState(0);
+  if (asking === 0) {
+    return html`<button type="button" class="button wide" onClick=${() => (unsent() > 0 ? setAsking(unsent()) : leave())}><${Icon} name="log-out" /><span>Sign out</span></button>`;
+  }
+  return html`<div class="leaving" role="alert">
+    <p>${asking === 1 ? "A message of yours is" : `${asking} messages of yours are`} not sent yet. Signing out discards ${asking === 1 ? "it" : "them"}.</p>
+    <button type="button" class="button danger wide" onClick=${leave}>Discard and sign out</button>
+    <button type="button" class="button wide" onClick=${() => setAsking(0)}>Stay</button>
+  </div>`;
+}
+
+/** Says in a thin line that the network is gone, and when it is back. It takes no room: nothing moves. @param {{signedIn: boolean}} props */
+function Connection({ signedIn }) {
   const [online, setOnline] = useState(navigator.onLine);
+  const { words, replaced } = useStateWords();
   useEffect(() => {
     const look = () => setOnline(navigator.onLine);
     addEventListener("online", look);
@@ -114,7 +133,10 @@ function Connection() {
       removeEventListener("offline", look);
     };
   }, []);
-  return html`<p class="connection" role="status">${!online && "You are offline. What you see may be old; nothing you type is lost."}</p>`;
+  const said = signedIn ? words : online ? "" : "You are offline. What you see may be old; nothing you type is lost.";
+  return html`<div class="connection"><p role="status">${said}</p>
+    ${signedIn && replaced && words && html`<button type="button" onClick=${() => events.start()}>Use this window</button>`}
+  </div>`;
 }
 
 export function Brand() {
@@ -140,7 +162,7 @@ export function Frame({ path, bare = false, children }) {
           <nav class="rail-places" aria-label="Places"><${Places} path=${path} places=${PLACES} /></nav>
           <${AccountMenu} />`}
       </header>
-      <${Connection} />
+      <${Connection} signedIn=${signedIn} />
       <main id="content" tabindex="-1"><div class="column">${children}</div></main>
       ${signedIn && html`<nav class="bar" aria-label="Places"><${Places} path=${path} places=${BAR} /></nav>`}
     </div>`;

@@ -1,3 +1,4 @@
+import { Problem } from "../client/problem.js";
 import { useCallback, useEffect, useRef, useState } from "./preact.js";
 
 /** Loading, doing and telling: the few hooks that every page uses. */
@@ -27,8 +28,19 @@ export function useLoad(load, about) {
       latest.current += 1;
     };
   }, [again]);
+  // By itself and unasked: what cannot be read just now is no news, what is gone is gone.
+  const refresh = useCallback(async () => {
+    const mine = (latest.current += 1);
+    try {
+      const data = await load();
+      if (mine === latest.current) setState({ data, problem: null });
+    } catch (problem) {
+      const gone = problem instanceof Problem && [403, 404].includes(problem.status);
+      if (mine === latest.current) setState((old) => (gone ? { data: null, problem } : old.data === null ? { ...old, problem } : old));
+    }
+  }, about);
   const put = useCallback((/** @type {T} */ data) => setState({ data, problem: null }), []);
-  return { ...state, reload: again, put };
+  return { ...state, reload: again, refresh, put };
 }
 
 /**
@@ -65,15 +77,32 @@ export function useNow(everyMs = 15_000) {
   return now;
 }
 
+const WIDE = "(min-width: 880px)";
+
+/** Whether there is room for two things beside each other. */
+export function useWide() {
+  const [wide, setWide] = useState(() => matchMedia(WIDE).matches);
+  useEffect(() => {
+    const query = matchMedia(WIDE);
+    const look = () => setWide(query.matches);
+    query.addEventListener("change", look);
+    return () => query.removeEventListener("change", look);
+  }, []);
+  return wide;
+}
+
+/** What was read aloud stays there for no longer than that takes. */
+const ALOUD_MS = 10_000;
+
 /**
- * Say something to people who use a screen reader, without interrupting them.
+ * Say something to people who use a screen reader, without interrupting them. Returns how to take it back.
  * @param {string} words
  */
 export function announce(words) {
-  const region = document.getElementById("announcements");
-  if (!region) return;
   const line = document.createElement("p");
   line.textContent = words;
-  region.append(line);
-  while (region.childElementCount > 5) region.firstElementChild?.remove();
+  document.getElementById("announcements")?.append(line);
+  const takeBack = () => line.remove();
+  setTimeout(takeBack, ALOUD_MS);
+  return takeBack;
 }

@@ -3,6 +3,7 @@ import { announce, useLoad } from "./hooks.js";
 import { Choice, Field, Form } from "./form.js";
 import { Avatar, Button, Loaded, Notice, Trouble } from "./parts.js";
 import { api, useSession } from "./session.js";
+import { useFresh } from "./live.js";
 import { weekdayAndDate } from "../client/time.js";
 
 /** Who belongs to an organisation, with which roles, and who is invited. */
@@ -50,6 +51,7 @@ export function Members({ organisation, administers, coordinates }) {
   const { membership } = useSession();
   const path = { organisation_id: organisation.id };
   const members = useLoad(() => api.all("/v1/organisations/{organisation_id}/memberships", { path }), [organisation.id]);
+  useFresh(members.refresh, ["membership.changed"]);
   const replace = (/** @type {Membership} */ fresh) => members.put((members.data ?? []).map((each) => (each.id === fresh.id ? fresh : each)));
   return html`<section aria-labelledby="members">
     <h2 id="members">Members</h2>
@@ -69,6 +71,7 @@ export function Invitations({ organisation, administers }) {
     const all = /** @type {Invitation[]} */ (await api.all("/v1/organisations/{organisation_id}/invitations", { path }));
     return all.filter(({ status }) => status === "pending");
   }, [organisation.id]);
+  useFresh(invitations.refresh, ["invitation.changed"]);
   const invite = async (/** @type {any} */ { email, role }, /** @type {HTMLFormElement} */ form) => {
     await api.post("/v1/organisations/{organisation_id}/invitations", { path, body: { email: email.trim(), roles: rolesFor(role) } });
     setSentTo(email.trim());

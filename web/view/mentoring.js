@@ -1,10 +1,10 @@
 import { bothSides, clock, lengthOf, relative, theirSide, weekdayAndDate } from "../client/time.js";
 import { html } from "./preact.js";
-import { Avatar, firstName, From, Icon, Status } from "./parts.js";
+import { Avatar, firstName, From, Icon, Status, Unread } from "./parts.js";
 
 /** Pairings and meetings in words, the same on every page. */
 
-/** @import { Meeting, Pairing } from "../client/types.js" */
+/** @import { ConversationRead, Meeting, Pairing } from "../client/types.js" */
 
 const ROLES = /** @type {Record<string, string>} */ ({ mentor: "Mentor", mentee: "Mentee", peer: "Peer", lead: "Leads the circle" });
 const KINDS = /** @type {Record<string, string>} */ ({
@@ -34,6 +34,14 @@ export function list(words) {
 /** What a pairing is called. @param {Pairing} pairing */
 export function nameOf(pairing) {
   return pairing.title || list(others(pairing).map(({ person }) => person.name)) || "Pairing";
+}
+
+/** @param {ConversationRead} conversation */
+export function conversationName({ kind, title, people }) {
+  const present = people.filter((each) => !each.is_me && !each.left);
+  const named = list((present.length > 0 ? present : people.filter((each) => !each.is_me)).map(({ name }) => name));
+  if (kind === "meeting") return title || `Meeting with ${named}`;
+  return title || named || "Messages";
 }
 
 /** @param {Meeting} meeting */
@@ -83,9 +91,9 @@ function elsewhere(meeting, zone) {
 
 /**
  * A meeting as one line of a list. Its name is with whom it is, or when where that is clear.
- * @param {{meeting: Meeting, zone: string, now: Date, under?: "day" | "pairing"}} props `under` what the list stands
+ * @param {{meeting: Meeting, zone: string, now: Date, under?: "day" | "pairing", unread?: number}} props `under` what the list stands
  */
-export function MeetingLine({ meeting, zone, now, under }) {
+export function MeetingLine({ meeting, zone, now, under, unread = 0 }) {
   const start = new Date(meeting.starts_at);
   const what = meeting.title || `Meeting with ${withWhom(meeting)}`;
   const when = `${weekdayAndDate(start, zone)}, ${clock(start, zone)}`;
@@ -96,14 +104,15 @@ export function MeetingLine({ meeting, zone, now, under }) {
       <a class="line-name" href=${`/meetings/${meeting.id}`}>${under === "pairing" ? html`${meeting.title && `${meeting.title}, `}${when} your time` : what}</a>
       <p class="quiet">${times ?? html`<${When} meeting=${meeting} zone=${zone} />`}<span class="dot"> · </span><span class="whole">${lengthOf(meeting.duration_minutes)}</span></p>
     </div>
+    <${Unread} count=${unread} />
     ${isOpen(meeting, now)
       ? html`<a class="button primary" href=${`/meetings/${meeting.id}/call`} aria-label=${`Join: ${what}`}>Join</a>`
       : html`<${Status} of=${meeting.status} words=${meeting.status === "proposed" && meeting.may.includes("accept") ? "Needs your answer" : undefined} />`}
   </li>`;
 }
 
-/** @param {{pairing: Pairing, mineOrganisation?: {id: string, name: string} | null, children?: unknown}} props */
-export function PairingLine({ pairing, mineOrganisation, children }) {
+/** @param {{pairing: Pairing, mineOrganisation?: {id: string, name: string} | null, unread?: number, children?: unknown}} props */
+export function PairingLine({ pairing, mineOrganisation, unread = 0, children }) {
   const people = others(pairing);
   const first = people[0]?.person;
   const organisations = new Map(people.map(({ person }) => [person.organisation.id, person.organisation]));
@@ -120,6 +129,7 @@ export function PairingLine({ pairing, mineOrganisation, children }) {
       </p>
       ${children}
     </div>
+    <${Unread} count=${unread} />
     <${Status} of=${pairing.status} words=${needsMe ? "Needs your answer" : undefined} />
   </li>`;
 }

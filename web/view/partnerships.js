@@ -3,6 +3,7 @@ import { useLoad } from "./hooks.js";
 import { Area, Field, Form } from "./form.js";
 import { Avatar, Button, Empty, Loaded, Status } from "./parts.js";
 import { api, useSession } from "./session.js";
+import { useFresh } from "./live.js";
 import { weekdayAndDate } from "../client/time.js";
 
 /** With which other organisations this one works: only then do their people find each other. */
@@ -41,6 +42,7 @@ function PartnershipLine({ partnership, mineId, onChange }) {
 export function Partnerships({ organisation, administers }) {
   const path = { organisation_id: organisation.id };
   const partnerships = useLoad(() => api.all("/v1/organisations/{organisation_id}/partnerships", { path }), [organisation.id]);
+  useFresh(partnerships.refresh, ["partnership.changed"]);
   const propose = async (/** @type {any} */ { slug, note }, /** @type {HTMLFormElement} */ form) => {
     await api.post("/v1/organisations/{organisation_id}/partnerships", { path, body: { partner_slug: slug.trim(), note: note.trim() } });
     form.reset();

@@ -169,3 +169,9 @@ export function Status({ of, words }) {
   const [usual, kind] = STATUS[of] ?? [of, "over"];
   return html`<span class=${`status ${kind}`}>${words ?? usual}</span>`;
 }
+
+/** How many messages are unread, if any. @param {{count: number}} props */
+export function Unread({ count }) {
+  if (count === 0) return null;
+  return html`<span class="badge">${count > 99 ? "99+" : count}<span class="unseen"> unread ${count === 1 ? "message" : "messages"}</span></span>`;
+}

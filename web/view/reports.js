@@ -3,6 +3,7 @@ import { useLoad } from "./hooks.js";
 import { Area, Form } from "./form.js";
 import { Empty, Loaded, Status } from "./parts.js";
 import { api, useSession } from "./session.js";
+import { useFresh } from "./live.js";
 import { clock, weekdayAndDate } from "../client/time.js";
 
 /** What members have told their coordinators. */
@@ -33,6 +34,7 @@ function ReportCard({ report, onChange }) {
 /** @param {{organisation: {id: string}}} props */
 export function Reports({ organisation }) {
   const reports = useLoad(() => api.all("/v1/organisations/{organisation_id}/reports", { path: { organisation_id: organisation.id } }), [organisation.id]);
+  useFresh(reports.refresh, ["report.changed"]);
   return html`<section aria-labelledby="reports">
     <h2 id="reports">Reports</h2>
     <${Loaded} of=${reports}>${(/** @type {Report[]} */ items) => items.length === 0

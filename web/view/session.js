@@ -1,13 +1,14 @@
-import { Api } from "../client/api.js";
 import { deviceZone, isZone } from "../client/time.js";
+import { arrive, events, hear, leave, showPresence } from "./live.js";
 import { useEffect, useState } from "./preact.js";
+import { api } from "./service.js";
 
 /** Who is signed in, and as which of their memberships they act. */
 
 /** @import { Config, Me, Membership } from "../client/types.js" */
 /** @typedef {{status: "loading" | "out" | "in" | "unreachable", me: Me | null, config: Config | null}} State */
 
-export const api = new Api();
+export { api };
 
 const CHOSEN = "mentorspan.membership";
 const changes = new EventTarget();
@@ -35,7 +36,9 @@ export async function begin() {
 
 /** Read again who I am and where I belong. */
 export async function refreshMe() {
-  const me = await api.get("/v1/me");
+  const [me] = await Promise.all([api.get("/v1/me"), hear()]);
+  arrive(me.account.id);
+  showPresence(me.account.show_presence);
   change({ status: "in", me });
 }
 
@@ -49,6 +52,7 @@ export async function signIn(email, password) {
 }
 
 export async function signOut() {
+  leave({ forGood: true });
   try {
     await api.signOut();
   } finally {
@@ -56,9 +60,18 @@ export async function signOut() {
   }
 }
 
-api.tokens.addEventListener("signed-out", () => change({ status: "out", me: null }));
+api.tokens.addEventListener("signed-out", () => {
+  leave();
+  change({ status: "out", me: null });
+});
 // Another tab signed in as somebody else: nothing on this page is theirs.
 api.tokens.addEventListener("account-changed", () => location.reload());
+
+for (const kind of ["account.changed", "memberships.changed"]) events.on(kind, () => void refreshMe().catch(() => undefined));
+// The service ended the sign-in. Asking shows it everywhere; should it have been a mistake, we go on.
+events.onState((now) => {
+  if (now === "signed out" && state.status === "in") setTimeout(() => void refreshMe().catch(() => undefined), 1_000);
+});
 
 /** @param {string} id */
 export function actAs(id) {

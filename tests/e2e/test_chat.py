@@ -1,0 +1,410 @@
+"""Conversations in real browsers: beside a call and on pages, through processes and networks that die."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Literal
+from uuid import uuid4
+
+import psutil
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from app.demo import PASSWORD
+from tests.e2e.arrange import (
+    PAIRS,
+    as_person,
+    at_the_door,
+    conversation,
+    enter,
+    meeting_now,
+    pairing_of,
+    post,
+)
+from tests.e2e.browser import DESKTOP, PHONE, new_page, open_browser
+from tests.e2e.people import in_call, live, said, say, sees_and_hears, shows, sign_in
+from tests.e2e.served import Served, serving
+from tests.e2e.test_keyboard import press, tab_to, write
+from tests.e2e.test_keyboard import sign_in as sign_in_by_keyboard
+from tests.e2e.test_pages import serious_findings, sideways
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PRIYA, AMARA = PAIRS["priya"]
+NADIA, LEILA = PAIRS["nadia"]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A Mentorspan of its own: its people are blocked and its processes killed."""
+    with serving(tmp_path_factory.mktemp("chatting")) as running:
+        yield running
+
+
+@asynccontextmanager
+async def both_at(served: Served, emails: tuple[str, str], path: str) -> AsyncIterator[tuple[Page, Page]]:
+    """Two people in two browsers, each on this page."""
+    async with open_browser() as first, open_browser() as second:
+        pages = (await new_page(first, served.url), await new_page(second, served.url))
+        for page, email in zip(pages, emails, strict=True):
+            await sign_in(page, email, PASSWORD)
+            await page.goto(path)
+        yield pages
+
+
+async def pairing_page(served: Served, email: str) -> str:
+    person = await as_person(served, email)
+    pairing_id = await pairing_of(person)
+    await person.client.aclose()
+    return f"/pairings/{pairing_id}"
+
+
+async def messages_page(served: Served, email: str) -> str:
+    person = await as_person(served, email)
+    found = await conversation(person, pairing_id=await pairing_of(person))
+    await person.client.aclose()
+    return f"/messages/{found}"
+
+
+def stored(served: Served, like: str) -> list[str]:
+    """What the database holds, in the order of the conversation."""
+    rows = served.rows("SELECT text FROM message WHERE text LIKE %s ORDER BY conversation_id, seq", like)
+    return [text for (text,) in rows]
+
+
+def signalling_processes(served: Served) -> list[psutil.Process]:
+    children = psutil.Process(served.pid).children(recursive=True)
+    return [child for child in children if "signalling" in child.cmdline()]
+
+
+async def test_two_people_chat_beside_a_call_through_a_killed_node(served: Served) -> None:
+    meeting_id = await meeting_now(served, "priya")
+    async with open_browser() as first, open_browser() as second:
+        mentee = await at_the_door(served, first, PRIYA, meeting_id)
+        mentor = await at_the_door(served, second, AMARA, meeting_id)
+        for page in (mentee, mentor):
+            await enter(page)
+        for page in (mentee, mentor):
+            await in_call(page)
+            await page.get_by_role("button", name=re.compile("^Chat")).click()
+            await live(page)
+        await say(mentee, "before 1")
+        await shows(mentor, ["before 1"])
+        await say(mentor, "before 2")
+        await shows(mentee, ["before 1", "before 2"])
+
+        async def type_on(page: Page, who: str) -> None:
+            for number in range(12):
+                await say(page, f"storm {who} {number:02}")
+                await page.wait_for_timeout(250)
+
+        async def kill() -> None:
+            await asyncio.sleep(1)
+            (process,) = signalling_processes(served)
+            process.kill()
+
+        await asyncio.gather(type_on(mentee, "mentee"), type_on(mentor, "mentor"), kill())
+        for page in (mentee, mentor):
+            await live(page)
+        wanted = stored(served, "storm %")
+        assert sorted(wanted) == [
+            f"storm {who} {number:02}" for who in ("mentee", "mentor") for number in range(12)
+        ]
+        for who in ("mentee", "mentor"):
+            of_one = [text for text in wanted if who in text]
+            assert of_one == sorted(of_one), "what one person says keeps its order"
+        await say(mentee, "after 1")
+        await shows(mentor, [*wanted, "after 1"])
+        await say(mentor, "after 2")
+        await shows(mentee, [*wanted, "after 1", "after 2"])
+        for page in (mentee, mentor):
+            await in_call(page)
+        await sees_and_hears(mentee)
+
+
+async def test_what_is_unread_is_counted_and_read_once_seen(served: Served) -> None:
+    amara = await as_person(served, AMARA)
+    there = await conversation(amara, pairing_id=await pairing_of(amara))
+    async with open_browser() as browser:
+        page = await new_page(browser, served.url)
+        await sign_in(page, PRIYA, PASSWORD)
+        await page.goto("/people")
+        badge = page.locator(".rail .badge")
+        await expect(page.locator(".rail-places")).to_be_visible()
+        await page.wait_for_timeout(1500)
+        before = int((await badge.inner_text()).split()[0]) if await badge.count() else 0
+        await post(amara, there, "unread 1", "unread 2")
+        await expect(badge).to_contain_text(f"{before + 2}")
+        await page.get_by_role("link", name=re.compile("^Pairings")).first.click()
+        await expect(page.locator(".line .badge").first).to_be_visible()
+        await page.get_by_role("link", name="Amara Okafor").first.click()
+        await expect(page.get_by_text("New since you were here")).to_be_visible()
+        priya = await as_person(served, PRIYA)
+        path = f"/v1/conversations/{there}"
+        await page.get_by_label(re.compile("^Message to")).scroll_into_view_if_needed()
+        for _ in range(50):
+            if (await priya.ok("GET", path))["unread"] == 0:
+                break
+            await page.wait_for_timeout(100)
+        assert (await priya.ok("GET", path))["unread"] == 0
+        await expect(page.locator(".rail .badge", has_text=f"{before + 2}")).to_have_count(0)
+        await priya.client.aclose()
+    await amara.client.aclose()
+
+
+async def test_a_block_makes_the_conversation_vanish_at_once(served: Served) -> None:
+    path = await pairing_page(served, NADIA)
+    async with both_at(served, (NADIA, LEILA), path) as pages:
+        for page in pages:
+            await live(page)
+        await say(pages[0], "until now")
+        await shows(pages[1], ["until now"])
+        nadia = await as_person(served, NADIA)
+        person = (await nadia.ok("GET", "/v1/people?q=Leila"))["items"][0]["id"]
+        await nadia.ok("POST", "/v1/blocks", {"membership_id": person})
+        for page in pages:
+            await expect(page.locator(".chat")).to_have_count(0, timeout=1000)
+            await expect(page.get_by_text("until now")).to_have_count(0)
+        await nadia.client.aclose()
+
+
+async def test_offline_what_is_written_is_sent_once_when_one_is_back(served: Served) -> None:
+    path = await messages_page(served, PRIYA)
+    async with both_at(served, (PRIYA, AMARA), path) as (writer, reader):
+        for page in (writer, reader):
+            await live(page)
+        await writer.context.set_offline(True)
+        await say(writer, "offline 1")
+        await say(writer, "offline 2")
+        await expect(writer.get_by_text("You are offline.").first).to_be_visible()
+        await expect(writer.get_by_text("Not sent yet").first).to_be_visible()
+        await shows(writer, ["offline 1", "offline 2"])
+        assert stored(served, "offline %") == []
+        await writer.context.set_offline(False)
+        await shows(reader, ["offline 1", "offline 2"])
+        await expect(writer.get_by_text("Not sent yet")).to_have_count(0)
+        await shows(writer, ["offline 1", "offline 2"])
+        assert stored(served, "offline %") == ["offline 1", "offline 2"]
+
+
+async def test_answers_that_get_lost_and_a_page_that_is_closed_say_nothing_twice(served: Served) -> None:
+    path = await messages_page(served, PRIYA)
+    lost = 0
+
+    async def lose_the_answer(route: Route) -> None:
+        nonlocal lost
+        lost += 1
+        await route.fetch()
+        await route.abort()
+
+    async with open_browser() as browser:
+        page = await new_page(browser, served.url)
+        await sign_in(page, PRIYA, PASSWORD)
+        await page.goto(path)
+        await live(page)
+        # Events do not tell either that it has arrived.
+        await page.route(re.compile("/v1/(sync|events/ticket)$"), lambda route: route.abort())
+        await page.route(re.compile("/messages$"), lose_the_answer)
+        await page.context.set_offline(True)
+        await page.context.set_offline(False)
+        await say(page, "lost 1")
+        await say(page, "lost 2")
+        for _ in range(100):
+            if lost >= 2:
+                break
+            await page.wait_for_timeout(100)
+        assert lost >= 2
+        await page.unroute_all(behavior="ignoreErrors")
+        await page.reload()
+        await shows(page, ["lost 1", "lost 2"])
+        await expect(page.locator(".waiting")).to_have_count(0)
+    assert stored(served, "lost %") == ["lost 1", "lost 2"]
+
+
+async def test_a_refused_message_stays_with_what_to_do(served: Served) -> None:
+    path = await messages_page(served, PRIYA)
+    refusal = '{"code": "invalid", "title": "No", "detail": "This cannot be said here."}'
+    async with open_browser() as browser:
+        page = await new_page(browser, served.url)
+        await sign_in(page, PRIYA, PASSWORD)
+        await page.goto(path)
+        await live(page)
+        await page.route(
+            re.compile("/messages$"),
+            lambda route: route.fulfill(status=422, content_type="application/problem+json", body=refusal),
+        )
+        await say(page, "refused")
+        await expect(page.get_by_text("Not sent. This cannot be said here.")).to_be_visible()
+        await page.unroute_all()
+        await page.reload()
+        await page.get_by_role("button", name="Change it").click()
+        field = page.get_by_label(re.compile("^Message to"))
+        await expect(field).to_have_value("refused")
+        await expect(page.get_by_text("Not sent.")).to_have_count(0)
+        await field.fill("refused no more")
+        await field.press("Enter")
+        await expect(page.locator(".waiting")).to_have_count(0)
+    assert stored(served, "refused%") == ["refused no more"]
+
+
+async def test_earlier_messages_come_without_anything_moving(served: Served) -> None:
+    amara = await as_person(served, AMARA)
+    there = await conversation(amara, pairing_id=await pairing_of(amara))
+    tag = uuid4().hex[:8]
+    await post(amara, there, *(f"{tag} {number:03}" for number in range(120)))
+    priya = await as_person(served, PRIYA)
+    head = (await priya.ok("GET", f"/v1/conversations/{there}"))["head"]
+    await priya.ok("POST", f"/v1/conversations/{there}/read", {"seq": head})
+    async with open_browser() as browser:
+        page = await new_page(browser, served.url)
+        await sign_in(page, PRIYA, PASSWORD)
+        await page.goto(f"/messages/{there}")
+        await expect(page.get_by_text(f"{tag} 119")).to_be_in_viewport()
+        assert f"{tag} 050" not in await said(page)
+        box = page.locator(".chat-scroll")
+        await box.evaluate("element => { element.scrollTop = 200; }")
+        stands = page.get_by_text(f"{tag} 075")
+        await expect(stands).to_be_attached()
+        at = "element => element.getBoundingClientRect().top"
+        before = await stands.evaluate(at)
+        await expect(page.get_by_text(f"{tag} 040")).to_be_attached()
+        assert await stands.evaluate(at) == pytest.approx(before, abs=1)
+        await post(amara, there, f"{tag} new")
+        await expect(page.get_by_role("button", name="1 new below")).to_be_visible()
+        assert await stands.evaluate(at) == pytest.approx(before, abs=1)
+        await page.get_by_role("button", name="1 new below").click()
+        await expect(page.get_by_text(f"{tag} new", exact=True)).to_be_in_viewport()
+        texts = [text for text in await said(page) if text.startswith(f"{tag} 1")]
+        assert texts == [f"{tag} {number:03}" for number in range(100, 120)]
+    await amara.client.aclose()
+    await priya.client.aclose()
+
+
+async def test_much_unread_is_read_from_where_one_stopped(served: Served) -> None:
+    amara, priya = await as_person(served, AMARA), await as_person(served, PRIYA)
+    there = await conversation(amara, pairing_id=await pairing_of(amara))
+    head = (await priya.ok("GET", f"/v1/conversations/{there}"))["head"]
+    await priya.ok("POST", f"/v1/conversations/{there}/read", {"seq": head})
+    tag = uuid4().hex[:8]
+    await post(amara, there, *(f"{tag} {number:03}" for number in range(100)))
+    async with open_browser() as browser:
+        page = await new_page(browser, served.url)
+        await sign_in(page, PRIYA, PASSWORD)
+        await page.goto(f"/messages/{there}")
+        await expect(page.get_by_text("New since you were here")).to_be_in_viewport()
+        assert f"{tag} 099" not in await said(page)
+        for _ in range(100):
+            await page.locator(".chat-scroll").evaluate("element => { element.scrollTop += 600; }")
+            await page.wait_for_timeout(50)
+            if f"{tag} 099" in await said(page):
+                break
+        shown = [text for text in await said(page) if text.startswith(tag)]
+        assert shown == [f"{tag} {number:03}" for number in range(100)]
+    await amara.client.aclose()
+    await priya.client.aclose()
+
+
+async def test_who_is_here_and_who_writes_is_seen(served: Served) -> None:
+    path = await messages_page(served, PRIYA)
+    async with both_at(served, (PRIYA, AMARA), path) as (priya, amara):
+        for page in (priya, amara):
+            await live(page)
+        await expect(priya.get_by_text("Amara is here")).to_be_visible()
+        await amara.get_by_label(re.compile("^Message to")).type("I th")
+        await expect(priya.get_by_text("Amara is writing …")).to_be_visible()
+        await amara.goto("/profile")
+        await amara.get_by_label("Show when I am here").uncheck()
+        await amara.get_by_role("button", name="Save my account").click()
+        await expect(amara.get_by_text("Saved.")).to_be_visible()
+        await expect(priya.get_by_text("Amara is writing …")).to_have_count(0)
+        await expect(priya.get_by_text("Amara is here")).to_have_count(0)
+        await amara.get_by_label("Show when I am here").check()
+        await amara.get_by_role("button", name="Save my account").click()
+        await expect(priya.get_by_text("Amara is here")).to_be_visible()
+
+
+async def test_by_keyboard_alone(served: Served) -> None:
+    async with open_browser() as browser:
+        page = await new_page(browser, served.url)
+        await sign_in_by_keyboard(page, PRIYA)
+        await press(page, "^Messages")
+        await press(page, "^Amara Okafor")
+        await live(page)
+        await write(page, "^Message to", "keys, and @am")
+        await expect(page.get_by_role("option", name=re.compile("Amara Okafor"))).to_be_visible()
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Enter")
+        await page.keyboard.type("too")
+        await page.keyboard.press("Enter")
+        await shows(page, ["keys, and @Amara Okafor too"])
+        await expect(page.locator(".mention").last).to_have_text("@Amara Okafor")
+        await expect(page.locator(".waiting")).to_have_count(0)
+        await page.keyboard.press("ArrowUp")
+        await expect(page.get_by_label("Your message", exact=True)).to_be_focused()
+        await page.keyboard.type(" and again")
+        await page.keyboard.press("Enter")
+        await shows(page, ["keys, and @Amara Okafor too and again"])
+        await expect(page.get_by_label(re.compile("^Message to"))).to_be_focused()
+        await expect(page.locator(".chat-edited").last).to_be_visible()
+        await page.locator(".chat-scroll").focus()
+        await tab_to(page, "^Delete: keys")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Keep")).to_be_focused()
+        await page.keyboard.press("Shift+Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".chat-row").last).to_have_text("This message was deleted.")
+        await expect(page.get_by_label(re.compile("^Message to"))).to_be_focused()
+    assert stored(served, "keys%") == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_beside_a_call_it_fits_and_axe_finds_nothing_serious(
+    served: Served, scheme: Literal["light", "dark"]
+) -> None:
+    meeting_id = await meeting_now(served, "priya")
+    async with open_browser() as browser:
+        for size in (DESKTOP, PHONE):
+            page = await at_the_door(
+                served,
+                browser,
+                PRIYA,
+                meeting_id,
+                viewport=size,
+                color_scheme=scheme,
+                reduced_motion="reduce",
+            )
+            await enter(page)
+            await page.get_by_role("button", name=re.compile("^Chat")).click()
+            await live(page)
+            await say(page, f"a line that is long enough to be broken on a phone, {scheme} {size['width']}")
+            await expect(page.locator(".waiting")).to_have_count(0)
+            assert await serious_findings(page) == []
+            assert await sideways(page) == []
+            # Writing a question mark is no wish for help, and Escape closes the messages and nothing else.
+            await page.get_by_label(re.compile("^Message to")).press("?")
+            await expect(page.get_by_role("dialog")).to_have_count(0)
+            await page.keyboard.press("Escape")
+            await expect(page.locator(".chat")).to_have_count(0)
+            await expect(page.get_by_role("button", name=re.compile("^Chat"))).to_be_focused()
+            await page.context.close()
+
+
+async def test_all_that_a_conversation_needs_is_less_than_150_kilobytes(served: Served) -> None:
+    path = await messages_page(served, PRIYA)
+    async with open_browser() as browser:
+        page = await new_page(browser, served.url)
+        await sign_in(page, PRIYA, PASSWORD)
+        await page.goto(path)
+        await live(page)
+        session = await page.context.new_cdp_session(page)
+        await session.send("Network.clearBrowserCache")
+        await page.reload()
+        await live(page)
+        sizes: dict[str, int] = await page.evaluate(
+            """() => Object.fromEntries(performance.getEntriesByType("resource")
+              .filter(({ name }) => /[.](js|css)$/.test(name))
+              .map((each) => [each.name, each.encodedBodySize]))"""
+        )
+        assert len(sizes) > 40
+        assert min(sizes.values()) > 0, "each was really fetched"
+        assert sum(sizes.values()) < 150_000

@@ -1,0 +1,414 @@
+"""Typing and presence: who is shown what, what nobody is shown, and that it lapses by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+
+from signalling.contracts.bus_memory import Exchange, MemoryBus
+from signalling.contracts.calls import RevokeSession, RosterChanged, ShowPresence
+from signalling.contracts.envelope import Presence, Typing
+from signalling.events import people
+from tests.signalling.world import Ear, World, running
+
+
+class Circle(NamedTuple):
+    """Three people in a conversation, and a stranger."""
+
+    world: World
+    stream: UUID
+    amina: Ear
+    ben: Ear
+    carla: Ear
+    stranger: Ear
+
+    def membership(self, ear: Ear) -> str:
+        """How the others know somebody."""
+        return str(self.world.app.door.rosters[self.stream].members[ear.account_id])
+
+
+@pytest.fixture
+async def circle(world: World) -> Circle:
+    """Three people in a conversation, and a stranger."""
+    ears = [await world.listen() for _ in range(4)]
+    stream = uuid4()
+    world.app.door.let_hear(stream, *[ear.account_id for ear in ears[:3]])
+    return Circle(world, stream, *ears)
+
+
+async def quiet(*ears: Ear) -> None:
+    """Nothing more was told to these; what is told takes its way over the bus."""
+    await asyncio.sleep(0.05)
+    for ear in ears:
+        await ear.nothing()
+
+
+# Typing
+
+
+async def test_the_others_see_who_types(circle: Circle) -> None:
+    amina, stream = circle.amina, circle.stream
+    second_device = await circle.world.listen(amina.account_id)
+    await amina.send("typing", stream=str(stream), typing=True)
+    seen = {"stream": str(stream), "membership_id": circle.membership(amina)}
+    for ear in (circle.ben, circle.carla):
+        assert await ear.next() == {"type": "typing", **seen, "typing": True}
+    await amina.send("typing", stream=str(stream), typing=False)
+    for ear in (circle.ben, circle.carla):
+        assert await ear.next() == {"type": "typing", **seen, "typing": False}
+    await quiet(amina, second_device, circle.stranger)
+
+
+async def test_a_stranger_types_in_vain(circle: Circle) -> None:
+    own = uuid4()
+    circle.world.app.door.let_hear(own, circle.stranger.account_id, people=False)
+    for stream in (circle.stream, uuid4(), own):
+        await circle.stranger.send("typing", stream=str(stream), typing=True)
+        error = await circle.stranger.next("error")
+        assert (error["code"], error["about"]) == ("unknown_stream", "typing")
+        assert str(stream) not in error["detail"]
+    await quiet(circle.amina, circle.ben)
+
+
+async def test_whoever_is_kept_apart_does_not_see_it(circle: Circle) -> None:
+    accounts = [ear.account_id for ear in (circle.amina, circle.ben, circle.carla)]
+    circle.world.app.door.let_hear(circle.stream, *accounts, apart=((accounts[1], accounts[0]),))
+    await circle.amina.send("typing", stream=str(circle.stream), typing=True)
+    await circle.carla.next("typing")
+    await quiet(circle.ben)
+    await circle.ben.send("typing", stream=str(circle.stream), typing=True)
+    await circle.carla.next("typing")
+    await quiet(circle.amina)
+
+
+async def test_typing_is_told_once_a_second(circle: Circle, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(5):
+        await circle.amina.send("typing", stream=str(circle.stream), typing=True)
+        await circle.amina.send("typing", stream=str(circle.stream), typing=False)
+    assert [(await circle.ben.next("typing"))["typing"] for _ in range(2)] == [True, False]
+    await quiet(circle.ben)
+    monkeypatch.setattr(people, "TYPING_PAUSE_SECONDS", 0.0)
+    await circle.amina.send("typing", stream=str(circle.stream), typing=True)
+    assert (await circle.ben.next("typing"))["typing"] is True
+
+
+async def test_whoever_falls_silent_has_stopped_typing(
+    circle: Circle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "TYPING_SECONDS", 0.1)
+    await circle.amina.send("typing", stream=str(circle.stream), typing=True)
+    assert [(await circle.ben.next("typing"))["typing"] for _ in range(2)] == [True, False]
+
+
+async def test_a_lost_socket_does_not_type(circle: Circle) -> None:
+    await circle.amina.send("typing", stream=str(circle.stream), typing=True)
+    assert (await circle.ben.next("typing"))["typing"] is True
+    circle.amina.vanish()
+    assert (await circle.ben.next("typing"))["typing"] is False
+
+
+async def test_whoever_was_removed_neither_types_nor_sees_it(circle: Circle) -> None:
+    stream = circle.stream
+    await circle.amina.send("typing", stream=str(stream), typing=True)
+    await circle.ben.next("typing")
+    await circle.carla.next("typing")
+    circle.world.app.door.let_hear(stream, circle.ben.account_id, circle.carla.account_id)
+    command = RosterChanged(stream=stream, version=2)
+    await circle.world.app.command(command)
+    await circle.world.app.wait_for(lambda: command.id in circle.world.app.done())
+    await circle.ben.send("typing", stream=str(stream), typing=True)
+    await circle.carla.next("typing")
+    await circle.amina.send("typing", stream=str(stream), typing=False)
+    assert (await circle.amina.next("error"))["code"] == "unknown_stream"
+    # Nor does what a node says that has not heard of it yet.
+    await circle.world.app.say(Typing(stream, circle.amina.account_id, True))
+    await quiet(circle.amina, circle.ben, circle.carla)
+
+
+async def test_when_app_does_not_answer_typing_is_refused(
+    circle: Circle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signalling.events.rosters.UNANSWERED_SECONDS", 0.1)
+    circle.world.app.door.fails = True
+    await circle.amina.send("typing", stream=str(circle.stream), typing=True)
+    await circle.amina.send("watch", streams=[str(circle.stream)])
+    errors = [await circle.amina.next("error") for _ in range(2)]
+    assert {(error["code"], error["about"]) for error in errors} == {
+        ("not_ready", "typing"),
+        ("not_ready", "watch"),
+    }
+
+
+# Presence
+
+
+async def watch(circle: Circle, ear: Ear, *streams: UUID) -> None:
+    """Watch the circle, or these streams."""
+    await ear.send("watch", streams=[str(stream) for stream in streams or (circle.stream,)])
+
+
+async def shown(ear: Ear, count: int) -> dict[str, str]:
+    """The next so many messages about presence."""
+    messages = [await ear.next("presence") for _ in range(count)]
+    return {message["membership_id"]: message["state"] for message in messages}
+
+
+async def test_whoever_watches_sees_who_is_there(circle: Circle) -> None:
+    await circle.ben.send("presence", state="away")
+    await circle.ben.nothing()
+    await asyncio.sleep(0.05)
+    await watch(circle, circle.amina)
+    assert await shown(circle.amina, 2) == {
+        circle.membership(circle.ben): "away",
+        circle.membership(circle.carla): "online",
+    }
+    await circle.ben.send("presence", state="online")
+    assert await shown(circle.amina, 1) == {circle.membership(circle.ben): "online"}
+    await circle.carla.socket.close()
+    assert await shown(circle.amina, 1) == {circle.membership(circle.carla): "offline"}
+    await quiet(circle.amina, circle.ben, circle.stranger)
+
+
+async def test_strangers_watch_in_vain(circle: Circle) -> None:
+    await watch(circle, circle.stranger, circle.stream, uuid4())
+    for _ in range(2):
+        error = await circle.stranger.next("error")
+        assert (error["code"], error["about"]) == ("unknown_stream", "watch")
+    await circle.amina.send("presence", state="away")
+    await quiet(circle.stranger)
+
+
+async def test_each_watch_takes_the_place_of_the_last(circle: Circle) -> None:
+    await watch(circle, circle.amina)
+    await shown(circle.amina, 2)
+    other = uuid4()
+    circle.world.app.door.let_hear(other, circle.amina.account_id, circle.stranger.account_id)
+    await watch(circle, circle.amina, other)
+    assert list((await shown(circle.amina, 1)).values()) == ["online"]
+    await circle.ben.send("presence", state="away")
+    await quiet(circle.ben, circle.amina)
+    await circle.stranger.send("presence", state="away")
+    assert list((await shown(circle.amina, 1)).values()) == ["away"]
+    await circle.amina.send("watch", streams=[])
+    await circle.stranger.send("presence", state="online")
+    await quiet(circle.stranger, circle.amina)
+    assert circle.world.node.events.people._watched == {}
+    assert circle.world.node.events.people._streams_of == {}
+
+
+async def test_several_devices_are_one_person(circle: Circle) -> None:
+    ben = circle.membership(circle.ben)
+    second = await circle.world.listen(circle.ben.account_id, state="away")
+    await watch(circle, circle.amina)
+    assert (await shown(circle.amina, 2))[ben] == "online"
+    await circle.ben.send("presence", state="away")
+    assert await shown(circle.amina, 1) == {ben: "away"}
+    await second.send("presence", state="online")
+    assert await shown(circle.amina, 1) == {ben: "online"}
+    await circle.ben.socket.close()
+    await quiet(circle.amina)
+    await second.socket.close()
+    assert await shown(circle.amina, 1) == {ben: "offline"}
+
+
+async def test_whoever_hides_on_one_device_is_hidden(circle: Circle) -> None:
+    ben = circle.membership(circle.ben)
+    second = await circle.world.listen(circle.ben.account_id)
+    await watch(circle, circle.amina)
+    assert (await shown(circle.amina, 2))[ben] == "online"
+    await second.send("presence", state="hidden")
+    assert await shown(circle.amina, 1) == {ben: "offline"}
+    await circle.ben.send("presence", state="away")
+    await circle.ben.send("presence", state="online")
+    await quiet(circle.ben, circle.amina)
+    await second.send("presence", state="away")
+    assert await shown(circle.amina, 1) == {ben: "online"}
+
+
+async def test_whoever_does_not_show_presence_never_does(circle: Circle) -> None:
+    dora = await circle.world.listen(hidden=True)
+    accounts = [ear.account_id for ear in (circle.amina, circle.ben, dora)]
+    circle.world.app.door.let_hear(circle.stream, *accounts)
+    await watch(circle, circle.amina)
+    assert await shown(circle.amina, 1) == {circle.membership(circle.ben): "online"}
+    for state in ("online", "away", "online"):
+        await dora.send("presence", state=state)
+    await quiet(dora, circle.amina)
+    dora.vanish()
+    again = await circle.world.open_events()
+    await again.hello(resume={"token": dora.welcome["resume_token"]}, state="online")
+    await again.send("presence", state="online")
+    await quiet(again, circle.amina)
+    # The control: it is the ticket that hides her.
+    await again.socket.close()
+    await circle.world.listen(dora.account_id)
+    assert await shown(circle.amina, 1) == {circle.membership(dora): "online"}
+
+
+async def test_the_choice_reaches_sockets_that_are_open(circle: Circle) -> None:
+    ben = circle.membership(circle.ben)
+    await watch(circle, circle.amina)
+    assert (await shown(circle.amina, 2))[ben] == "online"
+    await circle.world.app.command(ShowPresence(account_id=circle.ben.account_id, shown=False))
+    assert await shown(circle.amina, 1) == {ben: "offline"}
+    await circle.ben.send("presence", state="online")
+    await quiet(circle.ben, circle.amina)
+    await circle.world.app.command(ShowPresence(account_id=circle.ben.account_id, shown=True))
+    assert await shown(circle.amina, 1) == {ben: "online"}
+
+
+async def test_whoever_is_hidden_is_not_seen_typing(circle: Circle) -> None:
+    await circle.ben.send("presence", state="hidden")
+    await circle.ben.send("typing", stream=str(circle.stream), typing=True)
+    await quiet(circle.amina, circle.carla)
+
+
+async def test_a_resume_does_not_uncover_whoever_was_hidden(circle: Circle) -> None:
+    await circle.ben.send("presence", state="hidden")
+    await circle.ben.nothing()
+    await asyncio.sleep(0.05)
+    await watch(circle, circle.amina)
+    assert circle.membership(circle.ben) not in await shown(circle.amina, 1)
+    circle.ben.vanish()
+    again = await circle.world.open_events()
+    await again.hello(resume={"token": circle.ben.welcome["resume_token"]}, state="online")
+    await quiet(again, circle.amina)
+    await again.send("presence", state="online")
+    assert await shown(circle.amina, 1) == {circle.membership(circle.ben): "online"}
+
+
+async def test_whoever_is_kept_apart_sees_nothing(circle: Circle) -> None:
+    accounts = [ear.account_id for ear in (circle.amina, circle.ben, circle.carla)]
+    circle.world.app.door.let_hear(circle.stream, *accounts, apart=((accounts[1], accounts[0]),))
+    await watch(circle, circle.amina)
+    assert await shown(circle.amina, 1) == {circle.membership(circle.carla): "online"}
+    await circle.ben.send("presence", state="away")
+    await quiet(circle.ben, circle.amina)
+    await watch(circle, circle.carla)
+    assert (await shown(circle.carla, 2))[circle.membership(circle.ben)] == "away"
+
+
+async def test_a_short_loss_is_not_seen(circle: Circle) -> None:
+    await watch(circle, circle.amina)
+    await shown(circle.amina, 2)
+    circle.ben.vanish()
+    await quiet(circle.amina)
+    await (await circle.world.open_events()).hello(resume={"token": circle.ben.welcome["resume_token"]})
+    await quiet(circle.amina)
+
+
+async def test_a_long_loss_is(tmp_path: Path) -> None:
+    async with running(tmp_path, resume_grace_seconds=0.2) as world:
+        amina, ben = await world.listen(), await world.listen()
+        stream = uuid4()
+        world.app.door.let_hear(stream, amina.account_id, ben.account_id)
+        await amina.send("watch", streams=[str(stream)])
+        await shown(amina, 1)
+        ben.vanish()
+        assert list((await shown(amina, 1)).values()) == ["offline"]
+
+
+async def test_whose_session_ends_is_offline_at_once(circle: Circle) -> None:
+    session = uuid4()
+    dora = await circle.world.listen(session_id=session)
+    circle.world.app.door.let_hear(circle.stream, circle.amina.account_id, dora.account_id)
+    await watch(circle, circle.amina)
+    await shown(circle.amina, 1)
+    await circle.world.app.command(RevokeSession(session_id=session))
+    assert list((await shown(circle.amina, 1)).values()) == ["offline"]
+
+
+async def test_when_the_roster_changes_the_watchers_see_who_is_on_it(circle: Circle) -> None:
+    await watch(circle, circle.amina)
+    await watch(circle, circle.ben)
+    await shown(circle.amina, 2)
+    await shown(circle.ben, 2)
+    door, new = circle.world.app.door, circle.stranger
+    door.let_hear(circle.stream, circle.amina.account_id, circle.carla.account_id, new.account_id)
+    await circle.world.app.command(RosterChanged(stream=circle.stream, version=2))
+    assert circle.membership(new) in await shown(circle.amina, 2)
+    assert (await circle.ben.next("error"))["code"] == "unknown_stream"
+    await new.send("presence", state="away")
+    assert await shown(circle.amina, 1) == {circle.membership(new): "away"}
+    await quiet(circle.ben)
+
+
+async def test_in_a_large_round_presence_is_not_shown(
+    circle: Circle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "MOST_SHOWN", 2)
+    await watch(circle, circle.amina)
+    await circle.ben.send("presence", state="away")
+    await quiet(circle.ben, circle.amina)
+
+
+# Between nodes
+
+
+@pytest.fixture
+async def two_nodes(tmp_path: Path) -> AsyncIterator[tuple[Circle, MemoryBus]]:
+    """The circle on one node, and what another one would use."""
+    exchange = Exchange()
+    async with running(tmp_path, buses=(MemoryBus(exchange), MemoryBus(exchange))) as world:
+        ears = [await world.listen() for _ in range(4)]
+        stream = uuid4()
+        world.app.door.let_hear(stream, *[ear.account_id for ear in ears[:3]])
+        yield Circle(world, stream, *ears), MemoryBus(exchange)
+
+
+async def test_other_nodes_count_too(two_nodes: tuple[Circle, MemoryBus]) -> None:
+    circle, other_node = two_nodes
+    ben = circle.membership(circle.ben)
+    await watch(circle, circle.amina)
+    await shown(circle.amina, 2)
+
+    async def elsewhere(state: Any) -> None:
+        await other_node.publish_hints([Presence(circle.ben.account_id, "node-2", state)])
+
+    await circle.ben.send("presence", state="away")
+    assert await shown(circle.amina, 1) == {ben: "away"}
+    await elsewhere("online")
+    assert await shown(circle.amina, 1) == {ben: "online"}
+    await elsewhere("hidden")
+    assert await shown(circle.amina, 1) == {ben: "offline"}
+    await elsewhere("offline")
+    assert await shown(circle.amina, 1) == {ben: "away"}
+    await circle.ben.socket.close()
+    assert await shown(circle.amina, 1) == {ben: "offline"}
+
+
+async def test_what_a_node_does_not_repeat_lapses(
+    two_nodes: tuple[Circle, MemoryBus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "LAPSE_SECONDS", 1.0)
+    monkeypatch.setattr(people, "REPEAT_SECONDS", 0.2)
+    circle, other_node = two_nodes
+    await circle.carla.socket.close()
+    await watch(circle, circle.amina)
+    await shown(circle.amina, 1)
+    await other_node.publish_hints([Presence(circle.carla.account_id, "node-2", "online")])
+    assert await shown(circle.amina, 1) == {circle.membership(circle.carla): "online"}
+    assert await shown(circle.amina, 1) == {circle.membership(circle.carla): "offline"}
+    # The control: Ben, whose node repeats it, is still there.
+    await asyncio.sleep(1.2)
+    await circle.amina.nothing()
+
+
+async def test_a_node_that_goes_says_who_went_with_it(world: World) -> None:
+    hints: list[Any] = []
+    ear = await world.listen()
+
+    async def hear() -> None:
+        async for batch in world.app.bus.hints():
+            hints.extend(batch.items)
+
+    hearing = asyncio.create_task(hear())
+    await asyncio.sleep(0.01)
+    await world.node.drain()
+    await asyncio.sleep(0.1)
+    hearing.cancel()
+    await asyncio.gather(hearing, return_exceptions=True)
+    assert Presence(ear.account_id, "node-1", "offline") in hints

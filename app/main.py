@@ -57,13 +57,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.database = database
     app.state.bus = bus
     app.state.door = Doorkeeper(settings=settings, keys=keys, limits=open_limits(settings.valkey_url))
-    carrying = [asyncio.create_task(relay.run()), asyncio.create_task(relay.mark())]
+    relaying, marking = asyncio.create_task(relay.run()), asyncio.create_task(relay.mark())
     try:
         yield
     finally:
-        for task in carrying:
-            task.cancel()
-        await asyncio.gather(*carrying, return_exceptions=True)
+        relaying.cancel()
+        relay.stop()
+        await asyncio.gather(relaying, marking, return_exceptions=True)
         await bus.close()
         await database.close()
 

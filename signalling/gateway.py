@@ -89,11 +89,11 @@ class Gateway:
         match = _CALL_PATH.match(path)
         door: AnyDoor = self._events if match is None else CallDoor(self._hub, UUID(match[1]))
         socket.protocol.max_message_size = door.max_bytes
-        socket.open()
         if match is None:
             socket.heartbeat = self._settings.events_heartbeat_seconds
         else:
             socket.watch()
+        socket.open()
         return door
 
     async def _greet(self, door: AnyDoor, socket: Connection) -> Any:

@@ -17,13 +17,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger()
 
 
 class FieldError(BaseModel):
@@ -169,6 +174,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    for kind in (OperationalError, InterfaceError, NoConnectionLeft):
+        app.add_exception_handler(kind, _on_database)
     app.add_exception_handler(Exception, _on_fault)
 
 
@@ -212,6 +219,14 @@ async def _on_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = _BY_STATUS.get(error.status_code)
     return answer(kind() if kind else _Other(error))
+
+
+async def _on_database(_: Request, error: Exception) -> Response:
+    """The database is away, or too busy: one line, not a stack trace for everybody who asks meanwhile."""
+    reason = type(getattr(error, "orig", None) or error).__name__
+    log.warning("database_unavailable", reason=reason)
+    detail = "The database does not answer at the moment. Please try again."
+    return answer(Unavailable("database_unavailable", detail, headers={"Retry-After": "1"}))
 
 
 async def _on_fault(_: Request, error: Exception) -> Response:

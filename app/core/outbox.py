@@ -4,6 +4,7 @@ What an event says is read when it leaves, with only what every hearer may see, 
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -113,6 +114,7 @@ class Relay:
         self._bus = bus
         self._waiting: asyncio.Queue[Envelope] = asyncio.Queue(WAITING)
         self._sent: list[Envelope] = []
+        self._stopping = asyncio.Event()
 
     async def take(self, db: AsyncSession, events: Sequence[Numbered]) -> None:
         """Render these now; they leave when the transaction of `db` has committed."""
@@ -140,10 +142,16 @@ class Relay:
                 continue
             self._sent += batch
 
+    def stop(self) -> None:
+        """Let `mark` end with what has left so far: cancelled in the middle, it would lose its connection."""
+        self._stopping.set()
+
     async def mark(self) -> None:
-        """Write down what has left, a batch at a time, for ever."""
-        while True:
-            await asyncio.sleep(MARK_SECONDS)
+        """Write down what has left, a batch at a time, until `stop`."""
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(MARK_SECONDS):
+                    await self._stopping.wait()
             sent, self._sent = self._sent, []
             if sent:
                 try:

@@ -115,7 +115,7 @@ class Hearing:
             self._delivery.sync_everybody()
 
     def _hold(self, *, missed: bool) -> None:
-        self._rosters.clear()
+        self._rosters.hold()
         self._delivery.forget()
         self._delivery.lost |= missed
         if self._held is None:
@@ -133,7 +133,12 @@ class Hearing:
     async def _let_through(self) -> None:
         self._let_go_of_slow()
         held, self._held = self._held or [], None
-        await self._take(tuple(held))
+        self._rosters.go_on()
+        try:
+            await self._take(tuple(held))
+        except Exception:
+            self._delivery.lost = True
+            raise
         if self._held is None:
             self._fresh_at = self._heard_at
             self.look()

@@ -68,6 +68,8 @@ class Rosters:
         """Streams in the question under way: below which version an answer is worthless."""
         self._obsolete: dict[UUID, Known] = {}
         self._wake = asyncio.Event()
+        self._free = asyncio.Event()
+        self._free.set()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -111,16 +113,25 @@ class Rosters:
         self._obsolete.setdefault(known.stream, known)
         self.want(known.stream, version)
 
-    def clear(self) -> None:
-        """Everything that is known may be out of date, and so may every answer that is on its way."""
+    def hold(self) -> None:
+        """Everything that is known may be out of date, and so may every answer that is under way.
+
+        Nothing is asked, and so nobody hears anything, until `go_on`.
+        """
+        self._free.clear()
         self._asking.clear()
         self._known.clear()
         self._members = 0
+
+    def go_on(self) -> None:
+        """Ask again."""
+        self._free.set()
 
     async def ask(self) -> None:
         """Ask for what is wanted, for ever. While one question is under way, others collect for the next."""
         while True:
             await self._wake.wait()
+            await self._free.wait()
             self._asking = dict.fromkeys(islice(self._wanted, MOST), 0)
             if not self._asking:
                 self._wake.clear()

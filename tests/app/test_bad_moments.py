@@ -3,8 +3,10 @@
 from datetime import timedelta
 from typing import Any, Final
 
+import psycopg
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 
 from app.core import clock, crypto
 from app.organisations.models import Invitation
@@ -136,3 +138,19 @@ async def test_a_fault_of_ours_tells_nothing(world: World, monkeypatch: pytest.M
     monkeypatch.setattr("app.accounts.queries.by_id", broken)
     answer = await person.get("/v1/me")
     assert problem(answer, 500)["code"] == "internal_error"
+
+
+async def test_a_database_that_is_away_is_said_in_one_line(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def away(*_: object) -> None:
+        raise OperationalError(
+            f"SELECT {CANARY}", {}, psycopg.OperationalError("server closed the connection")
+        )
+
+    person = await world.person()
+    monkeypatch.setattr("app.accounts.queries.by_id", away)
+    answer = await person.get("/v1/me")
+    assert problem(answer, 503)["code"] == "database_unavailable"
+    assert answer.headers["retry-after"] == "1"
+    assert CANARY not in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """Set-up by REST, for tests whose subject comes later on the path."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +11,7 @@ import httpx2
 from playwright.async_api import Browser, Page
 
 from app.demo import PASSWORD
-from tests.e2e.browser import new_page
+from tests.e2e.browser import new_page, open_browser
 from tests.e2e.people import sign_in
 from tests.e2e.served import Served
 
@@ -29,6 +31,9 @@ class Api:
         answer = await self.client.request(method, path, json=body)
         assert answer.is_success, (method, path, answer.status_code, answer.text)
         return answer.json() if answer.content else None
+
+
+Acting = Callable[[str], Awaitable[Api]]
 
 
 async def as_person(served: Served, email: str) -> Api:
@@ -90,3 +95,34 @@ async def at_the_door(served: Served, browser: Browser, email: str, meeting_id: 
 async def enter(page: Page) -> None:
     """Through the device check into the call."""
     await page.get_by_role("button", name="Join", exact=True).click()
+
+
+@asynccontextmanager
+async def both_at(served: Served, emails: tuple[str, str], path: str) -> AsyncIterator[tuple[Page, Page]]:
+    """Two people in two browsers, each on this page."""
+    async with open_browser() as first, open_browser() as second:
+        pages = (await new_page(first, served.url), await new_page(second, served.url))
+        for page, email in zip(pages, emails, strict=True):
+            await sign_in(page, email, PASSWORD)
+            await page.goto(path)
+        yield pages
+
+
+async def pairing_page(served: Served, email: str) -> str:
+    person = await as_person(served, email)
+    pairing_id = await pairing_of(person)
+    await person.client.aclose()
+    return f"/pairings/{pairing_id}"
+
+
+async def messages_page(served: Served, email: str) -> str:
+    person = await as_person(served, email)
+    found = await conversation(person, pairing_id=await pairing_of(person))
+    await person.client.aclose()
+    return f"/messages/{found}"
+
+
+def stored(served: Served, like: str) -> list[str]:
+    """What the database holds, in the order of the conversation."""
+    rows = served.rows("SELECT text FROM message WHERE text LIKE %s ORDER BY conversation_id, seq", like)
+    return [text for (text,) in rows]

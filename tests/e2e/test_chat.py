@@ -2,10 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Literal
-from uuid import uuid4
 
 import psutil
 import pytest
@@ -14,19 +12,21 @@ from playwright.async_api import Page, Route, expect
 from app.demo import PASSWORD
 from tests.e2e.arrange import (
     PAIRS,
-    as_person,
+    Acting,
     at_the_door,
+    both_at,
     conversation,
     enter,
     meeting_now,
+    messages_page,
     pairing_of,
+    pairing_page,
     post,
+    stored,
 )
 from tests.e2e.browser import DESKTOP, PHONE, new_page, open_browser
-from tests.e2e.people import in_call, live, said, say, sees_and_hears, shows, sign_in
+from tests.e2e.people import in_call, live, say, sees_and_hears, shows, sign_in
 from tests.e2e.served import Served, serving
-from tests.e2e.test_keyboard import press, tab_to, write
-from tests.e2e.test_keyboard import sign_in as sign_in_by_keyboard
 from tests.e2e.test_pages import serious_findings, sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -39,37 +39,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A Mentorspan of its own: its people are blocked and its processes killed."""
     with serving(tmp_path_factory.mktemp("chatting")) as running:
         yield running
-
-
-@asynccontextmanager
-async def both_at(served: Served, emails: tuple[str, str], path: str) -> AsyncIterator[tuple[Page, Page]]:
-    """Two people in two browsers, each on this page."""
-    async with open_browser() as first, open_browser() as second:
-        pages = (await new_page(first, served.url), await new_page(second, served.url))
-        for page, email in zip(pages, emails, strict=True):
-            await sign_in(page, email, PASSWORD)
-            await page.goto(path)
-        yield pages
-
-
-async def pairing_page(served: Served, email: str) -> str:
-    person = await as_person(served, email)
-    pairing_id = await pairing_of(person)
-    await person.client.aclose()
-    return f"/pairings/{pairing_id}"
-
-
-async def messages_page(served: Served, email: str) -> str:
-    person = await as_person(served, email)
-    found = await conversation(person, pairing_id=await pairing_of(person))
-    await person.client.aclose()
-    return f"/messages/{found}"
-
-
-def stored(served: Served, like: str) -> list[str]:
-    """What the database holds, in the order of the conversation."""
-    rows = served.rows("SELECT text FROM message WHERE text LIKE %s ORDER BY conversation_id, seq", like)
-    return [text for (text,) in rows]
 
 
 def signalling_processes(served: Served) -> list[psutil.Process]:
@@ -122,8 +91,8 @@ async def test_two_people_chat_beside_a_call_through_a_killed_node(served: Serve
         await sees_and_hears(mentee)
 
 
-async def test_what_is_unread_is_counted_and_read_once_seen(served: Served) -> None:
-    amara = await as_person(served, AMARA)
+async def test_what_is_unread_is_counted_and_read_once_seen(served: Served, acting: Acting) -> None:
+    amara = await acting(AMARA)
     there = await conversation(amara, pairing_id=await pairing_of(amara))
     async with open_browser() as browser:
         page = await new_page(browser, served.url)
@@ -139,7 +108,7 @@ async def test_what_is_unread_is_counted_and_read_once_seen(served: Served) -> N
         await expect(page.locator(".line .badge").first).to_be_visible()
         await page.get_by_role("link", name="Amara Okafor").first.click()
         await expect(page.get_by_text("New since you were here")).to_be_visible()
-        priya = await as_person(served, PRIYA)
+        priya = await acting(PRIYA)
         path = f"/v1/conversations/{there}"
         await page.get_by_label(re.compile("^Message to")).scroll_into_view_if_needed()
         for _ in range(50):
@@ -148,24 +117,21 @@ async def test_what_is_unread_is_counted_and_read_once_seen(served: Served) -> N
             await page.wait_for_timeout(100)
         assert (await priya.ok("GET", path))["unread"] == 0
         await expect(page.locator(".rail .badge", has_text=f"{before + 2}")).to_have_count(0)
-        await priya.client.aclose()
-    await amara.client.aclose()
 
 
-async def test_a_block_makes_the_conversation_vanish_at_once(served: Served) -> None:
+async def test_a_block_makes_the_conversation_vanish_at_once(served: Served, acting: Acting) -> None:
     path = await pairing_page(served, NADIA)
     async with both_at(served, (NADIA, LEILA), path) as pages:
         for page in pages:
             await live(page)
         await say(pages[0], "until now")
         await shows(pages[1], ["until now"])
-        nadia = await as_person(served, NADIA)
+        nadia = await acting(NADIA)
         person = (await nadia.ok("GET", "/v1/people?q=Leila"))["items"][0]["id"]
         await nadia.ok("POST", "/v1/blocks", {"membership_id": person})
         for page in pages:
             await expect(page.locator(".chat")).to_have_count(0, timeout=1000)
             await expect(page.get_by_text("until now")).to_have_count(0)
-        await nadia.client.aclose()
 
 
 async def test_offline_what_is_written_is_sent_once_when_one_is_back(served: Served) -> None:
@@ -247,116 +213,6 @@ async def test_a_refused_message_stays_with_what_to_do(served: Served) -> None:
     assert stored(served, "refused%") == ["refused no more"]
 
 
-async def test_earlier_messages_come_without_anything_moving(served: Served) -> None:
-    amara = await as_person(served, AMARA)
-    there = await conversation(amara, pairing_id=await pairing_of(amara))
-    tag = uuid4().hex[:8]
-    await post(amara, there, *(f"{tag} {number:03}" for number in range(120)))
-    priya = await as_person(served, PRIYA)
-    head = (await priya.ok("GET", f"/v1/conversations/{there}"))["head"]
-    await priya.ok("POST", f"/v1/conversations/{there}/read", {"seq": head})
-    async with open_browser() as browser:
-        page = await new_page(browser, served.url)
-        await sign_in(page, PRIYA, PASSWORD)
-        await page.goto(f"/messages/{there}")
-        await expect(page.get_by_text(f"{tag} 119")).to_be_in_viewport()
-        assert f"{tag} 050" not in await said(page)
-        box = page.locator(".chat-scroll")
-        await box.evaluate("element => { element.scrollTop = 200; }")
-        stands = page.get_by_text(f"{tag} 075")
-        await expect(stands).to_be_attached()
-        at = "element => element.getBoundingClientRect().top"
-        before = await stands.evaluate(at)
-        await expect(page.get_by_text(f"{tag} 040")).to_be_attached()
-        assert await stands.evaluate(at) == pytest.approx(before, abs=1)
-        await post(amara, there, f"{tag} new")
-        await expect(page.get_by_role("button", name="1 new below")).to_be_visible()
-        assert await stands.evaluate(at) == pytest.approx(before, abs=1)
-        await page.get_by_role("button", name="1 new below").click()
-        await expect(page.get_by_text(f"{tag} new", exact=True)).to_be_in_viewport()
-        texts = [text for text in await said(page) if text.startswith(f"{tag} 1")]
-        assert texts == [f"{tag} {number:03}" for number in range(100, 120)]
-    await amara.client.aclose()
-    await priya.client.aclose()
-
-
-async def test_much_unread_is_read_from_where_one_stopped(served: Served) -> None:
-    amara, priya = await as_person(served, AMARA), await as_person(served, PRIYA)
-    there = await conversation(amara, pairing_id=await pairing_of(amara))
-    head = (await priya.ok("GET", f"/v1/conversations/{there}"))["head"]
-    await priya.ok("POST", f"/v1/conversations/{there}/read", {"seq": head})
-    tag = uuid4().hex[:8]
-    await post(amara, there, *(f"{tag} {number:03}" for number in range(100)))
-    async with open_browser() as browser:
-        page = await new_page(browser, served.url)
-        await sign_in(page, PRIYA, PASSWORD)
-        await page.goto(f"/messages/{there}")
-        await expect(page.get_by_text("New since you were here")).to_be_in_viewport()
-        assert f"{tag} 099" not in await said(page)
-        for _ in range(100):
-            await page.locator(".chat-scroll").evaluate("element => { element.scrollTop += 600; }")
-            await page.wait_for_timeout(50)
-            if f"{tag} 099" in await said(page):
-                break
-        shown = [text for text in await said(page) if text.startswith(tag)]
-        assert shown == [f"{tag} {number:03}" for number in range(100)]
-    await amara.client.aclose()
-    await priya.client.aclose()
-
-
-async def test_who_is_here_and_who_writes_is_seen(served: Served) -> None:
-    path = await messages_page(served, PRIYA)
-    async with both_at(served, (PRIYA, AMARA), path) as (priya, amara):
-        for page in (priya, amara):
-            await live(page)
-        await expect(priya.get_by_text("Amara is here")).to_be_visible()
-        await amara.get_by_label(re.compile("^Message to")).type("I th")
-        await expect(priya.get_by_text("Amara is writing …")).to_be_visible()
-        await amara.goto("/profile")
-        await amara.get_by_label("Show when I am here").uncheck()
-        await amara.get_by_role("button", name="Save my account").click()
-        await expect(amara.get_by_text("Saved.")).to_be_visible()
-        await expect(priya.get_by_text("Amara is writing …")).to_have_count(0)
-        await expect(priya.get_by_text("Amara is here")).to_have_count(0)
-        await amara.get_by_label("Show when I am here").check()
-        await amara.get_by_role("button", name="Save my account").click()
-        await expect(priya.get_by_text("Amara is here")).to_be_visible()
-
-
-async def test_by_keyboard_alone(served: Served) -> None:
-    async with open_browser() as browser:
-        page = await new_page(browser, served.url)
-        await sign_in_by_keyboard(page, PRIYA)
-        await press(page, "^Messages")
-        await press(page, "^Amara Okafor")
-        await live(page)
-        await write(page, "^Message to", "keys, and @am")
-        await expect(page.get_by_role("option", name=re.compile("Amara Okafor"))).to_be_visible()
-        await page.keyboard.press("ArrowDown")
-        await page.keyboard.press("Enter")
-        await page.keyboard.type("too")
-        await page.keyboard.press("Enter")
-        await shows(page, ["keys, and @Amara Okafor too"])
-        await expect(page.locator(".mention").last).to_have_text("@Amara Okafor")
-        await expect(page.locator(".waiting")).to_have_count(0)
-        await page.keyboard.press("ArrowUp")
-        await expect(page.get_by_label("Your message", exact=True)).to_be_focused()
-        await page.keyboard.type(" and again")
-        await page.keyboard.press("Enter")
-        await shows(page, ["keys, and @Amara Okafor too and again"])
-        await expect(page.get_by_label(re.compile("^Message to"))).to_be_focused()
-        await expect(page.locator(".chat-edited").last).to_be_visible()
-        await page.locator(".chat-scroll").focus()
-        await tab_to(page, "^Delete: keys")
-        await page.keyboard.press("Enter")
-        await expect(page.get_by_role("button", name="Keep")).to_be_focused()
-        await page.keyboard.press("Shift+Tab")
-        await page.keyboard.press("Enter")
-        await expect(page.locator(".chat-row").last).to_have_text("This message was deleted.")
-        await expect(page.get_by_label(re.compile("^Message to"))).to_be_focused()
-    assert stored(served, "keys%") == []
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_beside_a_call_it_fits_and_axe_finds_nothing_serious(
     served: Served, scheme: Literal["light", "dark"]
@@ -387,24 +243,3 @@ async def test_beside_a_call_it_fits_and_axe_finds_nothing_serious(
             await expect(page.locator(".chat")).to_have_count(0)
             await expect(page.get_by_role("button", name=re.compile("^Chat"))).to_be_focused()
             await page.context.close()
-
-
-async def test_all_that_a_conversation_needs_is_less_than_150_kilobytes(served: Served) -> None:
-    path = await messages_page(served, PRIYA)
-    async with open_browser() as browser:
-        page = await new_page(browser, served.url)
-        await sign_in(page, PRIYA, PASSWORD)
-        await page.goto(path)
-        await live(page)
-        session = await page.context.new_cdp_session(page)
-        await session.send("Network.clearBrowserCache")
-        await page.reload()
-        await live(page)
-        sizes: dict[str, int] = await page.evaluate(
-            """() => Object.fromEntries(performance.getEntriesByType("resource")
-              .filter(({ name }) => /[.](js|css)$/.test(name))
-              .map((each) => [each.name, each.encodedBodySize]))"""
-        )
-        assert len(sizes) > 40
-        assert min(sizes.values()) > 0, "each was really fetched"
-        assert sum(sizes.values()) < 150_000

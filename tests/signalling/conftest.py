@@ -10,6 +10,7 @@ import redis
 from signalling.contracts.bus import Bus
 from signalling.contracts.bus_memory import Exchange, MemoryBus
 from signalling.contracts.bus_valkey import ValkeyBus
+from tests.signalling.circle import Circle, gather
 from tests.signalling.valkey_server import ValkeyServer
 from tests.signalling.world import World, running
 
@@ -22,6 +23,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A running node that nobody is in."""
     async with running(tmp_path) as world:
         yield world
+
+
+@pytest.fixture
+async def circle(world: World) -> Circle:
+    """Three people in a conversation, and a stranger."""
+    return await gather(world)
 
 
 @pytest.fixture

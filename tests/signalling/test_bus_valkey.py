@@ -122,6 +122,15 @@ async def test_a_server_that_dies_between_delivery_and_commit_loses_nothing(valk
     await app.close()
 
 
+async def repeat(app: ValkeyBus, unanswered: dict[UUID, Command]) -> None:
+    """What app does with commands that nobody has answered."""
+    while True:
+        with contextlib.suppress(BusUnavailable):
+            for command in list(unanswered.values()):
+                await app.publish_command("node-1", command)
+        await asyncio.sleep(0.1)
+
+
 async def test_nothing_is_lost_while_the_server_dies_again_and_again(valkey: ValkeyServer) -> None:
     """Three kills under way: every fact reaches app, every command is obeyed and app hears that it was."""
     node, app = ValkeyBus(valkey.url, claim_seconds=CLAIM), ValkeyBus(valkey.url, claim_seconds=CLAIM)
@@ -143,14 +152,7 @@ async def test_nothing_is_lost_while_the_server_dies_again_and_again(valkey: Val
             obeyed.add(command.id)
             keeper.keep(CommandDone(node="node-1", command_id=command.id, at=datetime.now(UTC)))
 
-    async def repeat() -> None:
-        while True:
-            with contextlib.suppress(BusUnavailable):
-                for command in list(unanswered.values()):
-                    await app.publish_command("node-1", command)
-            await asyncio.sleep(0.1)
-
-    work = (keeper.send(), keeper.listen(), take_in(), obey(), repeat())
+    work = (keeper.send(), keeper.listen(), take_in(), obey(), repeat(app, unanswered))
     tasks = [asyncio.create_task(part) for part in work]
     kept: set[UUID] = set()
     commanded: set[UUID] = set()

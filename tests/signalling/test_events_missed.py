@@ -248,3 +248,23 @@ async def test_a_killed_valkey_leaks_nothing_and_loses_nothing_in_silence(
         command = RevokeSession(session_id=session)
         await world.app.command(command)
         await world.app.wait_for(lambda: command.id in world.app.done())
+
+
+async def test_presence_is_held_too(faltering: tuple[World, FalteringBus]) -> None:
+    """Not even from a roster that app would give: whose sign-in session ended is not known yet."""
+    world, bus = faltering
+    ear, other = await world.listen(), await world.listen()
+    stream = await listening(world, ear, other)
+    world.app.door.fails = True
+    bus.away = True
+    await asyncio.sleep(0.6)
+    bus.away = False
+    async with asyncio.timeout(5):
+        while world.node.events.hearing._held is None:
+            await asyncio.sleep(0.01)
+    await ear.send("watch", streams=[str(stream)])
+    await other.send("typing", stream=str(stream), typing=True)
+    await asyncio.sleep(0.3)
+    await ear.nothing()
+    world.app.door.fails = False
+    await heard_until(ear, "typing")

@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 
@@ -89,6 +90,7 @@ def test_torn_and_damaged_lines_cost_only_themselves(journal: Journal, tmp_path:
         writing.write(b'{"kind":"from_the_future"}\n\n\xff\xfe\n{"committed":"nothing"}\n{"committed":7}\n')
         writing.write(second.model_dump_json().encode() + b"\n")
         writing.write(torn.model_dump_json().encode()[:-20])
+    structlog.reset_defaults()  # another test may have asked for errors alone
     with capture_logs() as logged:
         assert next_run(tmp_path) == [first, second]
     assert [line["lines"] for line in logged if line["event"] == "facts_unreadable"] == [5]
@@ -141,6 +143,7 @@ def test_facts_of_a_node_that_never_came_back_are_adopted(journal: Journal, tmp_
 def test_a_place_that_cannot_be_written_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / "facts").write_text("not a directory")
     journal = Journal(tmp_path, NODE)
+    structlog.reset_defaults()
     with capture_logs() as logged:
         assert journal.open() == []
         for fact in [joined() for _ in range(5)]:

@@ -158,7 +158,7 @@ class Crash:
 
     async def _everyone_ready(self, stage: Stage) -> None:
         readers = [reader for _, reader in stage.readers] + [leaver.reader for leaver in stage.leavers]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await asyncio.gather(*(reader.ready.wait() for reader in readers))
 
     async def _play(self, stage: Stage) -> None:

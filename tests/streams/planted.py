@@ -98,7 +98,7 @@ def deaf_to_rosters() -> None:
 
     Rosters.get = get  # type: ignore[method-assign]
     Rosters.forget = forget  # type: ignore[method-assign]
-    Rosters.clear = lambda self: None  # type: ignore[method-assign]
+    Rosters.hold = lambda self: None  # type: ignore[method-assign]
 
 
 FAULTS: dict[str, tuple[tuple[str, ...], Callable[[], None]]] = {

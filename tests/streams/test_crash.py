@@ -25,7 +25,7 @@ SMALL_PLAN = Plan(
     pairs=4,
     calls=2,
     sign_outs=3,
-    seconds=90,
+    seconds=300,
 )
 FULL_PLAN = Plan(
     messages=5000,
@@ -38,7 +38,7 @@ FULL_PLAN = Plan(
     postgres=3,
     sign_outs=24,
     between=(2.5, 6.5),
-    seconds=800,
+    seconds=900,
 )
 PLANTED_PLAN = Plan(
     messages=250,
@@ -51,13 +51,13 @@ PLANTED_PLAN = Plan(
     pairs=4,
     calls=0,
     sign_outs=0,
-    seconds=90,
+    seconds=300,
 )
 
 
 @pytest.mark.slow
 @pytest.mark.database
-@pytest.mark.timeout(900 if FULL else 180)
+@pytest.mark.timeout(1200 if FULL else 600)
 async def test_crashes_lose_nothing(topology: Start) -> None:
     running = topology()
     findings, summary = await Crash(running, FULL_PLAN if FULL else SMALL_PLAN).run()
@@ -66,7 +66,7 @@ async def test_crashes_lose_nothing(topology: Start) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("fault", "signs"),
     [

@@ -91,7 +91,7 @@ def _close(scenes: list[Scene]) -> None:
             ear.close()
 
 
-@pytest.mark.timeout(400 if FULL else 180)
+@pytest.mark.timeout(900 if FULL else 600)
 async def test_nothing_reaches_those_who_may_not_hear_it(topology: Start) -> None:
     running = topology()
     async with Revocations(running, SEED, rate=RATE) as made:
@@ -109,7 +109,7 @@ async def test_nothing_reaches_those_who_may_not_hear_it(topology: Start) -> Non
         assert sum(made.outcome.trials.values()) >= WANTED, summary
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_a_node_that_does_not_hear_of_rosters_is_noticed(topology: Start) -> None:
     async with Revocations(topology("deaf-to-rosters"), SEED) as made:
         people = await made.cast.add(13)

@@ -47,8 +47,18 @@ test("a name is begun after an at sign that begins a word", () => {
 });
 
 const message = (seq, author, at, more = {}) => ({ id: `m${seq}`, seq, author_id: author, client_id: `k${seq}`, text: String(seq), mentions: [], posted_at: at, edited_at: null, deleted: false, ...more });
-const shape = (given) => layOut({ letters: [], me: "me", zone: "Australia/Brisbane", now: new Date("2026-11-22T03:00:00Z"), unreadAfter: null, ...given })
-  .map((block) => (block.kind === "day" ? block.words : block.kind === "unread" ? "new" : `${block.author}: ${block.rows.map(({ key }) => key).join(" ")}`));
+/** What stands there, what one author said in one go as one line. */
+function shape(given) {
+  const blocks = layOut({ letters: [], me: "me", zone: "Australia/Brisbane", now: new Date("2026-11-22T03:00:00Z"), unreadAfter: null, ...given });
+  const lines = [];
+  for (const block of blocks) {
+    if (block.kind === "day") lines.push(block.words);
+    else if (block.kind === "unread") lines.push("new");
+    else if (block.first) lines.push(`${block.row.author}: ${block.key}`);
+    else lines[lines.length - 1] += ` ${block.key}`;
+  }
+  return lines;
+}
 
 test("days are those of the reader, and one author's messages stand together", () => {
   const messages = [

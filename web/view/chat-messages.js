@@ -1,5 +1,5 @@
 import { clock, weekdayAndDate } from "../client/time.js";
-import { html, useEffect, useRef, useState } from "./preact.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
 import { announce, useAction } from "./hooks.js";
 import { Avatar, Button, From, Icon, Trouble } from "./parts.js";
 import { useSession } from "./session.js";
@@ -37,7 +37,8 @@ function Editor({ message, history, about, onDone }) {
     announce("Changed");
     onDone();
   });
-  useEffect(() => {
+  // Before the next key is pressed.
+  useLayoutEffect(() => {
     field.current?.focus();
     field.current?.setSelectionRange(message.text.length, message.text.length);
   }, []);
@@ -65,7 +66,7 @@ function Editor({ message, history, about, onDone }) {
 /** @param {{message: Message, onKeep: () => void} & Shared} props */
 function Deleting({ message, history, onDone, onKeep }) {
   const keep = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => keep.current?.focus(), []);
+  useLayoutEffect(() => keep.current?.focus(), []);
   return html`<div class="chat-ask" role="group" aria-label="Delete this message?">
     <p>Delete this message for everybody?</p>
     <div class="buttons">
@@ -138,20 +139,26 @@ function Row({ row, mine, ...shared }) {
   </div>`;
 }
 
-/** @param {{block: Extract<Block, {kind: "group"}>} & Shared} props */
-function Group({ block, ...shared }) {
+/** @param {{row: RowOf, author: ConversationPerson | undefined, name: string}} props */
+function By({ row, author, name }) {
   const { zone, membership } = useSession();
-  const author = shared.about.people.find(({ id }) => id === block.author);
-  const mine = Boolean(author?.is_me);
+  const elsewhere = author && !author.is_me && author.organisation.id !== membership?.organisation.id;
+  return html`<p class="chat-by"><b>${author?.is_me ? "You" : name}</b>
+    ${elsewhere && html` <${From} organisation=${author.organisation} mine=${membership?.organisation} />`}
+    ${author?.left && html` <span>left</span>`}
+    <time dateTime=${row.at.toISOString()}>${clock(row.at, zone)}</time></p>`;
+}
+
+/** @param {{block: Extract<Block, {kind: "said"}>} & Shared} props */
+function Item({ block, ...shared }) {
+  const { row, first } = block;
+  const author = shared.about.people.find(({ id }) => id === row.author);
   const name = author?.name ?? "Somebody who was here";
-  return html`<li class=${mine ? "chat-group mine" : "chat-group"}>
-    <${Avatar} id=${block.author} name=${name} size="small" />
+  return html`<li class=${first ? "chat-item first" : "chat-item"}>
+    ${first && html`<${Avatar} id=${row.author} name=${name} size="small" />`}
     <div class="chat-said">
-      <p class="chat-by"><b>${mine ? "You" : name}</b>
-        ${!mine && author && author.organisation.id !== membership?.organisation.id && html` <${From} organisation=${author.organisation} mine=${membership?.organisation} />`}
-        ${author?.left && html` <span>left</span>`}
-        <time dateTime=${block.at.toISOString()}>${clock(block.at, zone)}</time></p>
-      ${block.rows.map((row) => html`<${Row} key=${row.key} row=${row} mine=${mine} ...${shared} />`)}
+      ${first && html`<${By} row=${row} author=${author} name=${name} />`}
+      <${Row} key=${row.key} row=${row} mine=${Boolean(author?.is_me)} ...${shared} />
     </div>
   </li>`;
 }
@@ -161,6 +168,6 @@ export function Said({ blocks, ...shared }) {
   return html`<ol class="chat-list">${blocks.map((block) => {
     if (block.kind === "day") return html`<li key=${block.key} class="chat-day"><span>${block.words}</span></li>`;
     if (block.kind === "unread") return html`<li key=${block.key} class="chat-unread"><span>New since you were here</span></li>`;
-    return html`<${Group} key=${block.key} block=${block} ...${shared} />`;
+    return html`<${Item} key=${block.key} block=${block} ...${shared} />`;
   })}</ol>`;
 }

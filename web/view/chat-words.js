@@ -14,7 +14,7 @@ const LINK = /https?:\/\/[^\s<>"]+/gi;
 /**
  * @typedef {{kind: "day", key: string, words: string}
  *   | {kind: "unread", key: string}
- *   | {kind: "group", key: string, author: string, at: Date, rows: Row[]}} Block
+ *   | {kind: "said", key: string, row: Row, first: boolean}} Block `first` of what its author said in one go
  */
 
 /** Without what ends the sentence and not the address. @param {string} found */
@@ -126,9 +126,10 @@ export function layOut({ messages, letters, me, zone, now, unreadAfter }) {
       blocks.push({ kind: "unread", key: "unread" });
     }
     const last = blocks.at(-1);
-    const before = last?.kind === "group" ? last.rows.at(-1) : undefined;
-    if (last?.kind === "group" && before && last.author === row.author && row.at.getTime() - before.at.getTime() < TOGETHER_MS) last.rows.push(row);
-    else blocks.push({ kind: "group", key: `by ${row.key}`, author: row.author, at: row.at, rows: [row] });
+    const before = last?.kind === "said" ? last.row : null;
+    const goesOn = before?.author === row.author && row.at.getTime() - before.at.getTime() < TOGETHER_MS;
+    // One block a message, however it is grouped: what is added before or after must not make anew what one is changing.
+    blocks.push({ kind: "said", key: row.key, row, first: !goesOn });
   }
   return blocks;
 }

@@ -12,7 +12,7 @@ export default function ConversationPage({ id }) {
   if (!about && all?.loaded) return html`<${Back} href="/messages">Messages<//><${Title}>This conversation is closed<//><${Notice}>It is not there any more, or you are not part of it.<//>`;
   return html`<div class="messages-page">
     <${Back} href="/messages">Messages<//>
-    ${all ? html`<${Chat} id=${id}>
+    ${all ? html`<${Chat} id=${id} alone>
       <${Title} name=${name}><a href=${about?.meeting_id ? `/meetings/${about.meeting_id}` : `/pairings/${about?.pairing_id}`}>${name}</a><//>
     <//>` : html`<${Skeleton} />`}
   </div>`;

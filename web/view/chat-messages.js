@@ -87,7 +87,7 @@ function Waiting({ letter, history, composer, about }) {
     const timer = setTimeout(() => setLate(true), Math.max(0, letter.written_at + PATIENT_MS - Date.now()));
     return () => clearTimeout(timer);
   }, []);
-  if (!letter.refused) return late ? html`<p class="chat-late"><${Icon} name="clock" />Not sent yet. It is sent as soon as that is possible.</p>` : null;
+  if (!letter.refused) return late ? html`<p class="chat-late">Not sent yet. It is sent as soon as that is possible.</p>` : null;
   const again = () => {
     const input = composer.current;
     if (!input) return;
@@ -123,8 +123,8 @@ function Row({ row, mine, ...shared }) {
   const edited = message?.edited_at ? new Date(message.edited_at) : null;
   return html`<div class=${letter ? "chat-row waiting" : "chat-row"} data-key=${row.key} data-seq=${message?.seq}>
     <div class="chat-line">
-      <${Text} text=${text} mentions=${message?.mentions ?? letter?.mentions ?? []} people=${about.people} />
-      ${edited && html`<small class="chat-edited" title=${`${weekdayAndDate(edited, zone)}, ${clock(edited, zone)}`}>edited</small>`}
+      <div class="chat-words"><${Text} text=${text} mentions=${message?.mentions ?? letter?.mentions ?? []} people=${about.people} />
+        ${edited && html` <small class="chat-edited" title=${`${weekdayAndDate(edited, zone)}, ${clock(edited, zone)}`}>edited</small>`}</div>
       ${letter && !letter.refused && html`<small class="chat-sending">Sending …</small>`}
       ${message && mine && html`<span class="chat-tools">
         ${writable && html`<button type="button" class="icon-button" aria-label=${`Change: ${short}`} onClick=${() => onEdit(message.id)}><${Icon} name="pencil" /></button>`}

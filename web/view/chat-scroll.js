@@ -77,12 +77,13 @@ export function useScroll(history, newest) {
       if (element.scrollTop < LOAD_PX && history.moreBefore) history.older().catch(() => undefined);
       if (left < LOAD_PX && history.moreAfter) history.newer().catch(() => undefined);
     };
-    // A keyboard that opens, or a line that grows, takes room: whoever was at the end stays there.
+    // A keyboard that opens, or a message that grows, takes room: whoever was at the end stays there.
     const resized = new ResizeObserver(() => {
       if (atEnd.current) element.scrollTop = element.scrollHeight;
     });
     element.addEventListener("scroll", look, { passive: true });
     resized.observe(element);
+    if (element.firstElementChild) resized.observe(element.firstElementChild);
     return () => {
       element.removeEventListener("scroll", look);
       resized.disconnect();

@@ -75,8 +75,8 @@ function Here({ people }) {
 
 /** Says that it comes late or not at all, where no page around says it. */
 function StateLine() {
-  const { words } = useStateWords();
-  return html`<p class="chat-link" role="status">${words}</p>`;
+  const { words, replaced } = useStateWords();
+  return html`<div class="chat-link"><p role="status">${words}</p>${replaced && words && html`<button type="button" onClick=${() => events.start()}>Use this window</button>`}</div>`;
 }
 
 /** @param {ConversationRead} about */
@@ -112,13 +112,13 @@ function Open({ history, about, focus }) {
     if (last) setEditing(last.id);
   };
   return html`
-    <div class="chat-scroll" ref=${scroll.box} tabindex="0" role="region" aria-label=${`Messages with ${others || "nobody"}`}>
+    <div class="chat-scroll" ref=${scroll.box} tabindex="0" role="region" aria-label=${`Messages with ${others || "nobody"}`}><div class="chat-content">
       ${history.moreBefore && html`<button type="button" class="button quiet chat-more" onClick=${() => history.older()}>Earlier messages</button>`}
       ${blocks.length === 0
         ? html`<p class="chat-empty">${writable ? `Nothing written yet. Only ${others || "people in this conversation"} and you read what you write here.` : "Nothing was written here."}</p>`
         : html`<${Said} blocks=${blocks} history=${history} about=${about} writable=${writable} editing=${editing} onEdit=${setEditing} onDone=${done} composer=${composer} />`}
       ${history.moreAfter && html`<button type="button" class="button quiet chat-more" onClick=${() => history.newer()}>Later messages</button>`}
-    </div>
+    </div></div>
     <div class="chat-foot">
       ${scroll.away && html`<button type="button" class="chat-latest" onClick=${scroll.toEnd}>${scroll.below > 0 ? `${scroll.below} new below` : "To the newest"}</button>`}
       <p class="chat-writing">${writingWords(names)}</p>
@@ -130,7 +130,7 @@ function Open({ history, about, focus }) {
 
 /** Keeps the place of a conversation that is being looked for. @param {{children: unknown, className?: string}} props */
 export function ChatPlace({ children, className = "" }) {
-  return html`<section class=${`chat ${className}`} aria-label="Messages"><div class="chat-head">${children}</div><div class="chat-scroll"><${Skeleton} rows=${2} /></div></section>`;
+  return html`<section class=${`chat ${className}`} aria-label="Messages"><div class="chat-head">${children}</div><div class="chat-scroll"><div class="chat-content"><${Skeleton} rows=${2} /></div></div></section>`;
 }
 
 /**
@@ -148,7 +148,7 @@ export function Chat({ id, children, focus = false, alone = false, className = "
   if (history?.loaded && about) content = html`<${Open} history=${history} about=${about} focus=${focus} />`;
   else if (history?.problem) content = html`<${Trouble} problem=${history.problem} retry=${() => history.load()} />`;
   else if (history?.loaded) content = html`<${Notice}>This conversation is closed.<//>`;
-  else content = html`<div class="chat-scroll"><${Skeleton} rows=${2} /></div>`;
+  else content = html`<div class="chat-scroll"><div class="chat-content"><${Skeleton} rows=${2} /></div></div>`;
   return html`<section class=${`chat ${className}`} aria-label="Messages" data-events=${events.state}>
     <div class="chat-head">${children}${about && html`<${Here} people=${about.people} />`}</div>
     ${alone && html`<${StateLine} />`}

@@ -120,7 +120,7 @@ function SignOut({ leave }) {
   </div>`;
 }
 
-/** Says in a thin line that the network is gone, and when it is back. It takes no room: nothing moves. @param {{signedIn: boolean}} props */
+/** Says in a thin line that the network is gone. It takes no room, so nothing moves; a conversation says it itself. @param {{signedIn: boolean}} props */
 function Connection({ signedIn }) {
   const [online, setOnline] = useState(navigator.onLine);
   const { words, replaced } = useStateWords();
@@ -162,7 +162,7 @@ export function Frame({ path, bare = false, children }) {
           <nav class="rail-places" aria-label="Places"><${Places} path=${path} places=${PLACES} /></nav>
           <${AccountMenu} />`}
       </header>
-      <${Connection} signedIn=${signedIn} />
+      ${!path.startsWith("/messages/") && html`<${Connection} signedIn=${signedIn} />`}
       <main id="content" tabindex="-1"><div class="column">${children}</div></main>
       ${signedIn && html`<nav class="bar" aria-label="Places"><${Places} path=${path} places=${BAR} /></nav>`}
     </div>`;

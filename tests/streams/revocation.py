@@ -49,15 +49,19 @@ class Ear:
 
     @classmethod
     async def open(cls, apps: list[Rest], device: Device, dice: random.Random) -> "Ear":
-        """Get a ticket, connect and be welcomed."""
-        answer = (await insist(apps, device, dice, "POST", "/v1/events/ticket"))[0].body
-        socket = await connect(
-            answer["socket_url"], compression=None, ping_interval=None, max_queue=None, proxy=None
-        )
-        await socket.send(json.dumps({"type": "hello", "version": 1, "ticket": answer["ticket"]}))
-        welcome = json.loads(await socket.recv())
-        assert welcome["type"] == "welcome", welcome
-        return cls(device, socket)
+        """Get a ticket, connect and be welcomed; a node that has just begun may want a newer ticket."""
+        while True:
+            answer = (await insist(apps, device, dice, "POST", "/v1/events/ticket"))[0].body
+            socket = await connect(
+                answer["socket_url"], compression=None, ping_interval=None, max_queue=None, proxy=None
+            )
+            await socket.send(json.dumps({"type": "hello", "version": 1, "ticket": answer["ticket"]}))
+            welcome = json.loads(await socket.recv())
+            if welcome["type"] == "welcome":
+                return cls(device, socket)
+            assert welcome["code"] == "not_ready", welcome
+            await socket.close()
+            await asyncio.sleep(0.5)
 
     async def say(self, **message: Any) -> None:
         """Send a message, if the socket is open still."""
@@ -158,7 +162,7 @@ class Outcome:
 class Revocations:
     """Plays scenes on a running topology."""
 
-    def __init__(self, topology: Topology, seed: int, *, rate: float = 60.0, pace: float = 12.0) -> None:
+    def __init__(self, topology: Topology, seed: int, *, rate: float = 60.0, pace: float = 16.0) -> None:
         self.topology = topology
         self.dice = random.Random(seed)
         self.apps = [Rest(url) for url in topology.urls]
@@ -179,13 +183,14 @@ class Revocations:
         for app in self.apps:
             app.close()
 
-    async def scene(self, leads: Sequence[Person], mentees: Sequence[Person], *, all_write: bool) -> Scene:
-        """A circle with a socket for everyone."""
-        pairing, conversation = await self.cast.circle(leads, mentees)
+    async def scenes(
+        self, leads: Sequence[Person], mentees: Sequence[Person], count: int = 1, *, all_write: bool = False
+    ) -> list[Scene]:
+        """Circles of the same people, with one socket for everyone."""
         people = [*leads, *mentees]
-        ears = await self.listen([person.devices[0] for person in people])
-        by_account = {ear.device.account_id: ear for ear in ears}
-        return Scene(pairing, conversation, people, by_account, people if all_write else list(leads))
+        circles = [await self.cast.circle(leads, mentees) for _ in range(count)]
+        ears = {ear.device.account_id: ear for ear in await self.listen([who.devices[0] for who in people])}
+        return [Scene(*ids, people, ears, people if all_write else list(leads)) for ids in circles]
 
     async def listen(self, devices: Sequence[Device]) -> list[Ear]:
         """A socket for each device."""
@@ -253,7 +258,7 @@ class Revocations:
             await asyncio.sleep(0.1)
 
     def _judge(self, scenes: Sequence[Scene], trials: Sequence[Trial]) -> None:
-        ears = [ear for scene in scenes for ear in scene.ears.values()]
+        ears = {id(ear): ear for scene in scenes for ear in scene.ears.values()}.values()
         said: dict[str, list[Frame]] = {}
         for ear in ears:
             for frame in ear.frames:

@@ -12,10 +12,11 @@ from tests.streams.revocation import Ear, Revocations, Scene
 
 FULL = bool(os.environ.get("MENTORSPAN_FULL"))
 SEED = int(os.environ.get("MENTORSPAN_SEED", "7"))
-LEAVE_SCENES, SIGN_OUT_ROUNDS, OUTAGES = (36, 8, 3) if FULL else (2, 1, 1)
-BLOCKS, PAIR_BLOCKS = (160, 20) if FULL else (20, 4)
+LEAVE_SCENES, SIGN_OUT_ROUNDS, OUTAGES = (36, 4, 2) if FULL else (2, 1, 1)
+DEVICES = 6 if FULL else 3
+BLOCKS, PAIR_BLOCKS = (180, 20) if FULL else (20, 4)
 WANTED = 1000 if FULL else 90
-RATE = 50.0 if FULL else 30.0
+RATE = 60.0 if FULL else 30.0
 """Messages a second, of each of the two scenes that are played at a time."""
 
 pytestmark = pytest.mark.slow
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 async def _leave(made: Revocations, leads: list[Person], mentees: list[Person], scenes: int) -> None:
     while scenes > 0:
-        some = [await made.scene(leads, mentees, all_write=False) for _ in range(min(8, scenes))]
+        some = await made.scenes(leads, mentees, min(12, scenes))
         scenes -= len(some)
         changes = [made.leaving(scene, person) for scene in some for person in mentees]
         made.dice.shuffle(changes)
@@ -32,9 +33,9 @@ async def _leave(made: Revocations, leads: list[Person], mentees: list[Person], 
 
 
 async def _sign_out(made: Revocations, leads: list[Person], mentees: list[Person], rounds: int) -> None:
-    scene = await made.scene(leads, mentees, all_write=False)
+    (scene,) = await made.scenes(leads, mentees)
     for _ in range(rounds):
-        devices = [await made.cast.sign_in(mentees) for _ in range(3)]
+        devices = [await made.cast.sign_in(mentees) for _ in range(DEVICES)]
         ears: list[Ear] = await made.listen([device for some in devices for device in some])
         await made.play([scene], [made.signing_out(scene, ear) for ear in ears])
         assert [ear.device.session_id for ear in ears if ear.code != 4503] == []
@@ -42,7 +43,7 @@ async def _sign_out(made: Revocations, leads: list[Person], mentees: list[Person
 
 
 async def _block(made: Revocations, people: list[Person], count: int) -> None:
-    scene = await made.scene(people[:5], people[5:], all_write=True)
+    (scene,) = await made.scenes(people[:5], people[5:], all_write=True)
     pairs = [(one, other) for number, one in enumerate(people) for other in people[number + 1 :]]
     await made.play([scene], [made.blocking(scene, *pair) for pair in made.dice.sample(pairs, count)])
     _close([scene])
@@ -67,7 +68,7 @@ async def _block_pairs(made: Revocations, count: int) -> None:
 async def _through_outages(made: Revocations, leads: list[Person], mentees: list[Person], count: int) -> None:
     """The same while Valkey is killed and comes back."""
     for _ in range(count):
-        scene = await made.scene(leads, mentees, all_write=False)
+        (scene,) = await made.scenes(leads, mentees)
         devices = await made.cast.sign_in(mentees)
         ears = await made.listen(devices)
 

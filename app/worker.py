@@ -20,6 +20,7 @@ from app.scheduling import calls
 from app.settings import Settings, get_settings
 from signalling.contracts.bus import Bus, BusUnavailable
 from signalling.contracts.bus_open import open_bus
+from signalling.contracts.calls import Fact
 
 log = structlog.get_logger()
 HOUSEKEEPING_SECONDS = 0.25
@@ -30,6 +31,7 @@ KEPT = timedelta(days=14)
 async def take_in_facts(database: Database, bus: Bus) -> None:
     """Commit each fact, and only then say so to the node that keeps it."""
     consumer = f"worker-{uuid.uuid4().hex[:8]}"
+    refused: set[uuid.UUID] = set()
     async for delivery in bus.facts(consumer):
         try:
             async with database.transaction() as db:
@@ -37,14 +39,21 @@ async def take_in_facts(database: Database, bus: Bus) -> None:
         except DBAPIError as error:
             if error.connection_invalidated or isinstance(error, OperationalError):
                 raise  # the database is away: all of them must wait
-            log.exception("fact_failed", kind=delivery.fact.kind)
+            _refuse(delivery.fact, refused)
             continue
         except Exception:
             # One that cannot be taken in must not keep the others out; its node sends it again.
-            log.exception("fact_failed", kind=delivery.fact.kind)
+            _refuse(delivery.fact, refused)
             continue
         with contextlib.suppress(BusUnavailable):
             await delivery.committed()
+
+
+def _refuse(fact: Fact, refused: set[uuid.UUID]) -> None:
+    """Report a fact that cannot be taken in, once: it comes again every few seconds, for ever."""
+    if fact.id not in refused:
+        log.exception("fact_failed", kind=fact.kind, id=str(fact.id))
+        refused.add(fact.id)
 
 
 async def keep_house(database: Database, bus: Bus, settings: Settings) -> None:

@@ -161,7 +161,7 @@ def main() -> None:
     except JournalBusy as busy:
         sys.exit(str(busy))
     except OSError as error:
-        sys.exit(f"Cannot listen on {settings.signalling_host}:{settings.signalling_port}: {error}")
+        sys.exit(f"Cannot start: {error}")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -173,7 +173,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket whose options every accepted connection inherits."""
+    """A listening socket whose options every accepted connection inherits. Raises `OSError`."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -184,9 +184,9 @@ def _listen(host: str, port: int) -> socket.socket:
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_SECONDS * 1000)
         listener.bind(address)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise OSError(f"Cannot listen on {host}:{port}: {error}") from error
     return listener
 
 

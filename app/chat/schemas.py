@@ -84,6 +84,7 @@ class ConversationRead(ReadingRead):
     pairing_id: UUID
     meeting_id: UUID | None
     title: str | None
+    starts_at: datetime | None = Field(description="When its meeting begins; null for a mentorship's own.")
     epoch: str = Field(description="Of the conversation's stream; with `head`, the cursor for `/v1/sync`.")
     head: int = Field(description="The number of the newest event in the conversation's stream.")
     people: list[ConversationPerson]
@@ -128,6 +129,7 @@ def describe(
         pairing_id=conversation.pairing_id,
         meeting_id=conversation.meeting_id,
         title=meeting.title if meeting else conversation.pairing.title,
+        starts_at=meeting.starts_at if meeting else None,
         epoch=aspect.epoch,
         head=aspect.head,
         people=people(conversation.pairing.participants, me=me, apart=apart),

@@ -87,9 +87,19 @@ def _describe(operation: dict[str, Any], kinds: dict[str, type[Problem]]) -> Non
 _SUCCESS = {"200": "As asked.", "201": "Created.", "202": "Taken up.", "204": "Done; there is no body."}
 
 
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+}
+
+
 def _problem(example: Problem) -> dict[str, Any]:
+    waits = {"headers": _RETRY_AFTER} if example.status == 429 else {}
     return {
         "description": example.title,
+        **waits,
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": "#/components/schemas/ProblemDocument"},

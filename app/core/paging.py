@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 
 
 class Page(BaseModel, Generic[T]):
-    """One page; follow `next_cursor` until it is null."""
+    """One page, the newest first; follow `next_cursor` until it is null."""
 
     items: list[T]
     next_cursor: str | None = Field(default=None, examples=[None])

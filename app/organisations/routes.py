@@ -68,7 +68,7 @@ async def read_me(actor: CurrentActor, db: Db) -> Me:
 
 @router.patch("/me", response_model=AccountRead, tags=["accounts"], responses=problems(Unauthenticated))
 async def edit_me(body: AccountEdit, actor: CurrentActor, db: Db) -> object:
-    """Change my name or time zone."""
+    """Change my name, my time zone, or whether others see me online."""
     return await accounts.edit(db, actor, body)
 
 

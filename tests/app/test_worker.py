@@ -22,6 +22,7 @@ from signalling.contracts.bus import Bus
 from signalling.contracts.bus_memory import Exchange, MemoryBus
 from signalling.contracts.bus_open import open_bus
 from signalling.contracts.calls import Command, CommandDone, EndCall, Fact, NodeAlive
+from tests.logs import capture
 from tests.world import NODE, World
 
 pytestmark = pytest.mark.database
@@ -120,11 +121,13 @@ async def test_a_fact_that_cannot_be_taken_in_keeps_no_other_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bus = MemoryBus(Exchange(), claim_seconds=0.05)
-    real, heard = calls.apply, list[UUID]()
+    real, heard, tries = calls.apply, list[UUID](), 0
     bad, good = alive("bad"), alive()
 
     async def choosy(db: AsyncSession, fact: Fact) -> None:
+        nonlocal tries
         if fact == bad:
+            tries += 1
             raise RuntimeError("never")
         await real(db, fact)
 
@@ -132,12 +135,15 @@ async def test_a_fact_that_cannot_be_taken_in_keeps_no_other_out(
         return bool(heard)
 
     monkeypatch.setattr(calls, "apply", choosy)
+    logged = capture(monkeypatch, worker)
     async with running(worker.take_in_facts(world.database, bus), acknowledged(bus, heard)):
         await bus.publish_fact(bad)
         await bus.publish_fact(good)
         await until(done)
         await asyncio.sleep(0.2)
     assert heard == [good.id]
+    assert tries > 1, "it comes again"
+    assert [(line["event"], line["id"]) for line in logged] == [("fact_failed", str(bad.id))]
     await bus.close()
 
 

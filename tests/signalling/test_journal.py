@@ -14,14 +14,13 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 
 from signalling import journal as module
 from signalling.contracts.bus_open import open_bus
 from signalling.contracts.calls import Fact, ParticipantJoined, ParticipantLeft
 from signalling.journal import SLACK_BYTES, Journal, JournalBusy
+from tests.logs import capture
 from tests.signalling.test_node_process import free_port, process
 from tests.signalling.valkey_server import ValkeyServer
 from tests.signalling.world import ISSUER, NODE, App, Client, running
@@ -82,7 +81,9 @@ def test_only_the_owner_may_look(journal: Journal, tmp_path: Path) -> None:
     assert modes == {0o600}
 
 
-def test_torn_and_damaged_lines_cost_only_themselves(journal: Journal, tmp_path: Path) -> None:
+def test_torn_and_damaged_lines_cost_only_themselves(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second, torn = joined(), joined(), joined()
     journal.add(first)
     journal.close()
@@ -90,9 +91,8 @@ def test_torn_and_damaged_lines_cost_only_themselves(journal: Journal, tmp_path:
         writing.write(b'{"kind":"from_the_future"}\n\n\xff\xfe\n{"committed":"nothing"}\n{"committed":7}\n')
         writing.write(second.model_dump_json().encode() + b"\n")
         writing.write(torn.model_dump_json().encode()[:-20])
-    structlog.reset_defaults()  # another test may have asked for errors alone
-    with capture_logs() as logged:
-        assert next_run(tmp_path) == [first, second]
+    logged = capture(monkeypatch, module)
+    assert next_run(tmp_path) == [first, second]
     assert [line["lines"] for line in logged if line["event"] == "facts_unreadable"] == [5]
     # What was torn is gone from the file, and does not spoil the line that is written next.
     after = Journal(tmp_path, NODE)
@@ -140,15 +140,16 @@ def test_facts_of_a_node_that_never_came_back_are_adopted(journal: Journal, tmp_
     assert own in next_run(tmp_path)
 
 
-def test_a_place_that_cannot_be_written_is_reported_once(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "facts").write_text("not a directory")
     journal = Journal(tmp_path, NODE)
-    structlog.reset_defaults()
-    with capture_logs() as logged:
-        assert journal.open() == []
-        for fact in [joined() for _ in range(5)]:
-            journal.add(fact)
-            journal.remove(fact.id)
+    logged = capture(monkeypatch, module)
+    assert journal.open() == []
+    for fact in [joined() for _ in range(5)]:
+        journal.add(fact)
+        journal.remove(fact.id)
     assert [line["event"] for line in logged] == ["facts_are_only_in_memory"]
     journal.close()
 

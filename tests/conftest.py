@@ -1,6 +1,7 @@
 """What the tests stand on: real engines, a fresh database for each test, and people to act in it."""
 
 import os
+import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from app.settings import Settings
 from tests.world import World
 
 TEMPLATE = "mentorspan_template"
+# httpx2 looks for it at each request to an application, and looking in vain takes as long as a statement.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Select, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,13 +38,18 @@ async def emails_of(db: AsyncSession, account_ids: set[UUID]) -> dict[UUID, str]
 
 async def live_session(db: AsyncSession, session_id: UUID, account_id: UUID) -> UUID | None:
     """The session if it is still signed in."""
-    return await db.scalar(
-        select(SignInSession.id).where(
-            SignInSession.id == session_id,
-            SignInSession.account_id == account_id,
-            SignInSession.ended_at.is_(None),
-            SignInSession.expires_at > clock.now(),
-        )
+    given = {"session": session_id, "account": account_id, "now": clock.now()}
+    return await db.scalar(_live_session(), given)
+
+
+@cache
+def _live_session() -> Select[UUID]:
+    """Every request asks this, so it is made once."""
+    return select(SignInSession.id).where(
+        SignInSession.id == bindparam("session"),
+        SignInSession.account_id == bindparam("account"),
+        SignInSession.ended_at.is_(None),
+        SignInSession.expires_at > bindparam("now"),
     )
 
 

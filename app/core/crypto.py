@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from signalling.contracts.tickets import SigningKey, public_jwks
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeyRing:
     """The key that signs, every public key that still verifies, and the key that binds refresh tokens."""
 

@@ -10,14 +10,32 @@ notes what happened, and `number` takes the locks of everything noted at once.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Protocol, cast
+from functools import cache
+from typing import NamedTuple, Protocol, cast
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Table, bindparam, insert, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    insert,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -165,9 +183,7 @@ async def number(db: AsyncSession) -> list[Numbered]:
         return []
     if pending.versions and not {stream.id for stream in streams} <= pending.versions.keys():
         raise RuntimeError("Streams are locked once per transaction: announce everything, then number it.")
-    heads = await _advance(
-        db, streams, {stream.id: len(notes.get(stream, ())) for stream in streams}, pending
-    )
+    heads = await _advance(db, streams, notes, pending)
     found = [
         Numbered(
             stream=stream.id,
@@ -182,22 +198,8 @@ async def number(db: AsyncSession) -> list[Numbered]:
         for stream in streams
         for place, note in enumerate(notes.get(stream, ()), start=1)
     ]
-    if found:
-        await db.execute(_STORE, [_row(event) for event in found])
     pending.numbered += found
     return found
-
-
-def _row(event: Numbered) -> dict[str, Any]:
-    return {
-        "stream_id": event.stream,
-        "seq": event.seq,
-        "kind": event.kind,
-        "subject_id": event.subject_id,
-        "by_account_id": event.by_account_id,
-        "created_at": event.created_at,
-        "relayed_at": None,
-    }
 
 
 class Head(NamedTuple):
@@ -210,28 +212,63 @@ class Head(NamedTuple):
     roster_version: int
 
 
-_HEAD = (Stream.id, Stream.epoch, Stream.seq, Stream.floor, Stream.roster_version)
-# Made once: making a statement takes longer than running it, and here everyone waits for the lock.
-_FORWARD: Final = (
-    update(cast(Table, Stream.__table__))
-    .where(Stream.id == bindparam("stream"))
-    .values(seq=Stream.seq + bindparam("steps"), roster_version=Stream.roster_version + bindparam("turn"))
-    .returning(*_HEAD)
-)
-_STORE: Final = insert(cast(Table, StreamEvent.__table__))
+@cache
+def _forward() -> Select[UUID, str, int, int, int]:
+    """Move one stream on and store what happened in it: one statement, for everyone waits for the lock.
+
+    It is made once, for making it takes longer than running it.
+    """
+    head = (
+        update(cast(Table, Stream.__table__))
+        .where(Stream.id == bindparam("stream"))
+        .values(seq=Stream.seq + bindparam("steps"), roster_version=Stream.roster_version + bindparam("turn"))
+        .returning(Stream.id, Stream.epoch, Stream.seq, Stream.floor, Stream.roster_version)
+        .cte("head")
+    )
+    note = (
+        func.unnest(
+            bindparam("kinds", type_=ARRAY(Text())),
+            bindparam("subjects", type_=ARRAY(Uuid())),
+            bindparam("authors", type_=ARRAY(Uuid())),
+        )
+        .table_valued("kind", "subject_id", "by_account_id", with_ordinality="place", name="note")
+        .render_derived()
+    )
+    what = select(
+        head.c.id,
+        head.c.seq - bindparam("steps") + note.c.place,
+        note.c.kind,
+        note.c.subject_id,
+        note.c.by_account_id,
+        bindparam("now", type_=DateTime(timezone=True)),
+    ).select_from(head.join(note, true()))
+    columns = ["stream_id", "seq", "kind", "subject_id", "by_account_id", "created_at"]
+    stored = insert(cast(Table, StreamEvent.__table__)).from_select(columns, what).cte("stored")
+    return select(head.c.id, head.c.epoch, head.c.seq, head.c.floor, head.c.roster_version).add_cte(stored)
 
 
 async def _advance(
-    db: AsyncSession, streams: Sequence[Address], steps: Mapping[UUID, int], pending: _Pending
+    db: AsyncSession,
+    streams: Sequence[Address],
+    notes: Mapping[Address, Collection[_Noted]],
+    pending: _Pending,
 ) -> dict[UUID, Head]:
     heads: dict[UUID, Head] = {}
     for stream in streams:  # in the order of their ids; nearly always it is one
-        turn = int(stream in pending.rosters and stream.id not in pending.versions)
-        given = {"stream": stream.id, "steps": steps[stream.id], "turn": turn}
-        row = (await db.execute(_FORWARD, given)).first()
+        here = notes.get(stream, ())
+        given = {
+            "stream": stream.id,
+            "steps": len(here),
+            "turn": int(stream in pending.rosters and stream.id not in pending.versions),
+            "kinds": [note.kind for note in here],
+            "subjects": [note.subject_id for note in here],
+            "authors": [note.by_account_id for note in here],
+            "now": clock.now(),
+        }
+        row = (await db.execute(_forward(), given)).first()
         if row is None:
             await ensure(db, [stream])
-            row = (await db.execute(_FORWARD, given)).one()
+            row = (await db.execute(_forward(), given)).one()
         heads[stream.id] = Head(*row)
         pending.versions[stream.id] = row.roster_version
     return heads

@@ -92,8 +92,20 @@ def verify(
 ) -> dict[str, Any]:
     """Return the claims of a token that passes every check, else raise `TokenRefused`.
 
-    `keys` maps `kid` to public key; a key named or embedded by the token itself is never used. `now` is a
-    POSIX time; a lifetime (`exp - iat`) above `max_seconds` is refused even when the signature is right.
+    `now` is a POSIX time; a lifetime (`exp - iat`) above `max_seconds` is refused even when the signature is
+    right.
+    """
+    claims = authentic(token, token_type=token_type, audience=audience, issuer=issuer, keys=keys)
+    check_times(claims, max_seconds=max_seconds, now=now)
+    return claims
+
+
+def authentic(
+    token: str, *, token_type: str, audience: str, issuer: str, keys: Mapping[str, Ed25519PublicKey]
+) -> dict[str, Any]:
+    """The claims of a token that we signed for this use, whenever that was; else raise `TokenRefused`.
+
+    `keys` maps `kid` to public key; a key named or embedded by the token itself is never used.
     """
     try:
         header = jwt.get_unverified_header(token)
@@ -109,7 +121,7 @@ def verify(
             options={
                 "require": ["iss", "aud", "sub", "jti", "iat", "nbf", "exp"],
                 "strict_aud": True,
-                # The times are checked below against the caller's clock, which a test can move.
+                # `check_times` does that by the caller's clock, which a test can move.
                 "verify_exp": False,
                 "verify_nbf": False,
                 "verify_iat": False,
@@ -117,11 +129,11 @@ def verify(
         )
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
         raise TokenRefused("The token cannot be verified.") from error
-    _check_times(claims, max_seconds=max_seconds, now=now)
     return claims
 
 
-def _check_times(claims: dict[str, Any], *, max_seconds: int, now: float) -> None:
+def check_times(claims: Mapping[str, Any], *, max_seconds: int, now: float) -> None:
+    """Raise `TokenRefused` unless authentic claims are good at `now`, and for no longer than they may be."""
     times = [claims[name] for name in ("iat", "nbf", "exp")]
     if any(isinstance(value, bool) or not isinstance(value, int) for value in times):
         raise TokenRefused("The token's times are not whole seconds.")

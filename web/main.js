@@ -3,6 +3,7 @@ import { Frame } from "./view/frame.js";
 import { Skeleton, Trouble } from "./view/parts.js";
 import { find, followLinks, go, usePath } from "./view/router.js";
 import { begin, useSession } from "./view/session.js";
+import { holdSteady } from "./view/steady.js";
 import { Unreachable } from "./client/problem.js";
 
 /** The pages and their paths. `open` ones need no sign-in; `bare` ones bring their own frame. */
@@ -75,4 +76,7 @@ function App() {
 followLinks();
 void begin();
 const root = document.getElementById("app");
-if (root) render(html`<${App} />`, root);
+if (root) {
+  holdSteady(root);
+  render(html`<${App} />`, root);
+}

@@ -100,6 +100,73 @@ async def test_who_is_here_and_who_writes_is_seen(served: Served) -> None:
         await expect(priya.get_by_text("Amara is here")).to_be_visible()
 
 
+async def test_what_is_being_written_survives_what_happens(served: Served, acting: Acting) -> None:
+    amara = await acting(AMARA)
+    pairing_id = await pairing_of(amara)
+    async with open_browser() as browser:
+        page = await new_page(browser, served.url)
+        await sign_in(page, PRIYA, PASSWORD)
+        await page.goto(f"/pairings/{pairing_id}")
+        await live(page)
+        goal = page.get_by_label("New goal")
+        await goal.type("Half a go")
+        reads: list[str] = []
+        page.on("request", lambda request: reads.append(request.url) if request.method == "GET" else None)
+        tag = uuid4().hex[:8]
+        for number in range(5):
+            body = {"text": f"{tag} {number}"}
+            await amara.ok("POST", f"/v1/pairings/{pairing_id}/goals", body)
+        await expect(page.get_by_text(f"{tag} 4")).to_be_visible()
+        await expect(goal).to_have_value("Half a go")
+        await expect(goal).to_be_focused()
+        await expect(goal).to_be_in_viewport()
+        await page.wait_for_timeout(600)
+        whole = [url for url in reads if url.endswith(f"/v1/pairings/{pairing_id}")]
+        assert 1 <= len(whole) < 5, "a burst is not read one by one"
+
+
+async def test_a_line_that_moves_up_keeps_the_focus(served: Served, acting: Acting) -> None:
+    amara, priya = await acting(AMARA), await acting(PRIYA)
+    there = await conversation(amara, pairing_id=await pairing_of(amara))
+    rows = (await priya.ok("GET", "/v1/pairings?status=active"))["items"]
+    circle = next(row["id"] for row in rows if row["kind"] == "circle")
+    elsewhere = await conversation(priya, pairing_id=circle)
+    await post(priya, elsewhere, "first of all")
+    async with open_browser() as browser:
+        page = await new_page(browser, served.url)
+        await sign_in(page, PRIYA, PASSWORD)
+        await page.goto("/messages")
+        lines = page.locator(".line-name")
+        await expect(lines.first).to_have_attribute("href", f"/messages/{elsewhere}")
+        mine = page.locator(f'.line-name[href="/messages/{there}"]')
+        await mine.focus()
+        for person, where in ((amara, there), (priya, elsewhere)):
+            await post(person, where, "up it goes")
+            await expect(lines.first).to_have_attribute("href", f"/messages/{where}")
+            await expect(mine).to_be_focused()
+
+
+async def test_a_new_name_is_seen_wherever_it_stands(served: Served, acting: Acting) -> None:
+    amara = await acting(AMARA)
+    own = (await amara.ok("GET", "/v1/me"))["memberships"][0]
+    pairing_id = await pairing_of(amara)
+    async with open_browser() as browser:
+        page = await new_page(browser, served.url)
+        await sign_in(page, PRIYA, PASSWORD)
+        for path in ("/messages", f"/pairings/{pairing_id}/book", "/calendar"):
+            await page.goto(path)
+            shown = page.locator("main").get_by_text(re.compile(r"\bAmara\b"))
+            changed = page.locator("main").get_by_text(re.compile(r"\bAmarachi\b"))
+            await expect(shown.first).to_be_visible()
+            try:
+                await amara.ok("PATCH", f"/v1/memberships/{own['id']}", {"name": "Amarachi Okafor"})
+                await expect(changed.first).to_be_visible()
+                await expect(shown).to_have_count(0)
+            finally:
+                await amara.ok("PATCH", f"/v1/memberships/{own['id']}", {"name": own["name"]})
+            await expect(changed).to_have_count(0)
+
+
 async def test_by_keyboard_alone(served: Served) -> None:
     async with open_browser() as browser:
         page = await new_page(browser, served.url)

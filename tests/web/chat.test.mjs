@@ -351,3 +351,81 @@ test("what could not be loaded is loaded when one is back", async () => {
   await clock.settle();
   assert.deepEqual([history.problem, texts(history)], [null, ["there"]]);
 });
+
+const NAMED = [PEOPLE[0], { ...PEOPLE[1], name: "Amara O." }];
+const pairingChanges = (id = "p") => service.socket.hear(service.happen("me-stream", "pairing.changed", { id }));
+const hisName = () => parts.conversations.get("c").people[1].name;
+
+/** Count what is read by REST, and by which path. */
+function counted() {
+  const paths = [];
+  for (const verb of ["get", "all"]) {
+    const plain = parts.api[verb];
+    parts.api[verb] = (path, given) => {
+      paths.push(path);
+      return plain(path, given);
+    };
+  }
+  return paths;
+}
+
+test("with a pairing its conversations are read again, once for a burst", async () => {
+  await open();
+  const paths = counted();
+  people = NAMED;
+  for (let each = 0; each < 5; each += 1) pairingChanges();
+  pairingChanges("another");
+  await clock.wait(500);
+  assert.deepEqual([paths, hisName()], [["/v1/conversations/{conversation_id}"], "Amara O."]);
+});
+
+test("what could not be read again then is read a little later", async () => {
+  await open();
+  people = NAMED;
+  failing = new TypeError("network");
+  pairingChanges();
+  await clock.wait(500);
+  assert.equal(hisName(), "Amara");
+  failing = null;
+  await clock.wait(12_000);
+  assert.equal(hisName(), "Amara O.");
+});
+
+test("an earlier reading that answers later undoes nothing", async () => {
+  await open();
+  const { all } = parts.api;
+  let answer;
+  parts.api.all = async (...given) => {
+    const read = structuredClone(await all(...given));
+    await new Promise((resolve) => (answer = resolve));
+    return read;
+  };
+  const loading = parts.conversations.load();
+  await clock.settle();
+  people = NAMED;
+  await parts.conversations.refresh("c");
+  answer();
+  await loading;
+  assert.equal(hisName(), "Amara O.");
+});
+
+test("a membership that is new while all are being read makes them be read once more", async () => {
+  await open();
+  const paths = counted();
+  const { all } = parts.api;
+  let answer;
+  parts.api.all = async (...given) => {
+    const read = await all(...given);
+    await new Promise((resolve) => (answer = resolve));
+    return read;
+  };
+  const loading = parts.conversations.load();
+  await clock.settle();
+  parts.api.all = all;
+  service.begin("another");
+  await parts.events.sync();
+  answer();
+  await loading;
+  await clock.wait(500);
+  assert.equal(paths.filter((path) => path === "/v1/conversations").length, 2);
+});

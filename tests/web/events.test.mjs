@@ -554,3 +554,11 @@ test("the control: a storm in which nobody can catch up loses something", async 
   const { told: heard, happened } = await storm(7919);
   assert.notDeepEqual(heard, happened);
 });
+
+test("belonging to more or less is looked into at once", async () => {
+  await goLive();
+  service.begin("new");
+  send(service.happen(MINE, "memberships.changed", { id: "new" }));
+  await clock.settle();
+  assert.deepEqual(resets, [MINE, "new"]);
+});

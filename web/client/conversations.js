@@ -1,3 +1,5 @@
+import { Gather } from "./gather.js";
+
 /**
  * Every conversation of this account as it stands: who is in it, what was said last, how much is unread. Read
  * once, and kept by events.
@@ -7,6 +9,9 @@
 /** @import { Events, Reset } from "./events.js" */
 /** @import { EventMessage } from "./events-protocol.js" */
 /** @import { ConversationRead, Message } from "./types.js" */
+
+/** Of how many at most each is read by itself; beyond, reading all of them is less. */
+const FEW = 4;
 
 /** @param {ConversationRead} conversation @param {string} membership */
 const isMine = (conversation, membership) => conversation.people.some(({ id, is_me: me }) => me && id === membership);
@@ -29,6 +34,16 @@ export class Conversations extends EventTarget {
   loaded = false;
   /** @type {Promise<void> | null} */
   #loading = null;
+  /** Counts readings, and of each conversation which one's answer stands: an earlier one that answers later says nothing. */
+  #asked = 0;
+  /** @type {Map<string, number>} */
+  #answered = new Map();
+  /** Pairings that changed: with them may have changed who is in their conversations, and what they are called. @type {Set<string>} */
+  #pairings = new Set();
+  /** What could not be read when it should have been. @type {Set<string>} */
+  #stale = new Set();
+  #afterwards = new Gather(() => this.#readStale());
+  #afresh = new Gather(() => this.#readAll());
   /** Readings under way, and whether another is wanted after. @type {Map<string, {again: boolean, done: Promise<void>}>} */
   #reading = new Map();
   /** Marks on their way, by conversation. @type {Map<string, number>} */
@@ -47,6 +62,10 @@ export class Conversations extends EventTarget {
       events.on("message.deleted", (event) => this.#altered(event)),
       events.on("conversation.changed", ({ data }) => void this.refresh(data.id)),
       events.on("conversation.read", ({ data }) => void this.refresh(data.id)),
+      events.on("pairing.changed", ({ data }) => {
+        this.#pairings.add(data.id);
+        this.#afterwards.soon();
+      }),
       events.onReset((reset) => this.#reset(reset)),
       events.onGone((stream) => this.#forget(stream)),
     ];
@@ -54,6 +73,8 @@ export class Conversations extends EventTarget {
 
   stop() {
     for (const stop of this.#stops) stop();
+    this.#afterwards.stop();
+    this.#afresh.stop();
   }
 
   /** How much is unread in all of them. */
@@ -93,8 +114,9 @@ export class Conversations extends EventTarget {
     const known = this.of(of);
     if (known) return known;
     const query = "meeting" in of ? { meeting_id: of.meeting } : { pairing_id: of.pairing };
+    const begun = (this.#asked += 1);
     const { items } = await this.api.get("/v1/conversations", { query });
-    for (const each of items) this.#take(each);
+    for (const each of items) this.#take(each, begun);
     return this.of(of);
   }
 
@@ -130,34 +152,50 @@ export class Conversations extends EventTarget {
   }
 
   async #readAll() {
+    const begun = (this.#asked += 1);
     const items = /** @type {ConversationRead[]} */ (await this.api.all("/v1/conversations", { query: { limit: 100 } }));
     const found = new Set(items.map(({ id }) => id));
-    for (const id of this.all.keys()) if (!found.has(id)) this.all.delete(id);
+    for (const id of this.all.keys()) if (!found.has(id) && (this.#answered.get(id) ?? 0) < begun) this.all.delete(id);
     this.loaded = true;
-    for (const each of items) this.#take(each);
+    for (const each of items) this.#take(each, begun);
     this.#changed();
+  }
+
+  async #readStale() {
+    for (const { id, pairing_id: pairing } of this.all.values()) if (this.#pairings.has(pairing)) this.#stale.add(id);
+    const ids = [...this.#stale];
+    this.#pairings.clear();
+    this.#stale.clear();
+    if (ids.length > FEW) return void this.#afresh.soon();
+    await Promise.all(ids.map((id) => this.refresh(id)));
   }
 
   /** @param {string} id @param {{again: boolean}} entry */
   async #readOne(id, entry) {
     do {
       entry.again = false;
+      const begun = (this.#asked += 1);
       try {
-        this.#take(await this.api.get("/v1/conversations/{conversation_id}", { path: { conversation_id: id } }));
+        this.#take(await this.api.get("/v1/conversations/{conversation_id}", { path: { conversation_id: id } }), begun);
       } catch (error) {
         if (/** @type {any} */ (error)?.status === 404) this.#forget(id);
-        // Anything else: it is read again with the next reset, event or visit.
+        else {
+          this.#stale.add(id);
+          this.#afterwards.later();
+        }
       }
     } while (entry.again);
     // At once, not in a later turn: whoever asks from here on begins a reading of its own.
     this.#reading.delete(id);
   }
 
-  /** @param {ConversationRead} fresh */
-  #take(fresh) {
+  /** @param {ConversationRead} fresh @param {number} begun */
+  #take(fresh, begun) {
+    if ((this.#answered.get(fresh.id) ?? 0) > begun) return;
     const known = this.all.get(fresh.id);
     // An answer that was long under way must not undo what events have told since.
     if (known && known.epoch === fresh.epoch && known.head > fresh.head) return void this.refresh(fresh.id);
+    this.#answered.set(fresh.id, begun);
     this.all.set(fresh.id, fresh);
     this.events.know(fresh.id, fresh.epoch, fresh.head);
     this.#changed();
@@ -197,11 +235,12 @@ export class Conversations extends EventTarget {
     const known = this.all.get(stream);
     if (kind === "conversation" && known && !(known.epoch === epoch && known.head >= head)) void this.refresh(stream);
     if (kind === "conversation" && !known && this.loaded) void this.refresh(stream);
-    if (kind === "membership" && this.loaded) this.load().catch(() => undefined);
+    if (kind === "membership" && (this.loaded || this.#loading)) this.#afresh.soon();
   }
 
   /** @param {string} id */
   #forget(id) {
+    this.#answered.set(id, (this.#asked += 1));
     if (this.all.delete(id)) this.#changed();
   }
 

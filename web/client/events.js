@@ -262,6 +262,8 @@ export class Events {
     for (const event of ready) {
       // Only its number is for us.
       if (event.kind === "hidden") continue;
+      // Streams may have come or gone.
+      if (event.kind === "memberships.changed") void this.catchUp.now();
       if (event.kind === "message.posted") this.company.wrote(event.stream, event.data.author_id);
       for (const what of [event.kind, event.stream, "*"]) this.#emit(`event ${what}`, event);
     }

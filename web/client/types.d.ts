@@ -49,6 +49,7 @@ export type Stay = Schemas["StayRead"];
 export type Block = Schemas["BlockRead"];
 export type Report = Schemas["ReportRead"];
 export type Mail = Schemas["MailRead"];
-export type ConversationRead = Schemas["ConversationRead"];
+/** `starts_at` is that of the meeting, where it is one of a meeting; older services do not give it. */
+export type ConversationRead = Schemas["ConversationRead"] & { starts_at?: string | null };
 export type ConversationPerson = Schemas["ConversationPerson"];
 export type Message = Schemas["MessageRead"];

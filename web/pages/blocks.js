@@ -10,7 +10,7 @@ import { weekdayAndDate } from "../client/time.js";
 export default function Blocks() {
   const { zone } = useSession();
   const blocks = useLoad(() => api.all("/v1/blocks"), []);
-  useFresh(blocks.refresh, ["blocks.changed"]);
+  useFresh(blocks.refresh, ["/v1/blocks"]);
   const lift = async (/** @type {Block} */ block) => {
     await api.delete("/v1/blocks/{block_id}", { path: { block_id: block.id } });
     await blocks.reload();

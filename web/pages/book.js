@@ -3,6 +3,7 @@ import { useLoad } from "../view/hooks.js";
 import { Field, Form, Picks } from "../view/form.js";
 import { Back, Button, firstName, Icon, Loaded, Notice, Title } from "../view/parts.js";
 import { api, useSession } from "../view/session.js";
+import { useFresh } from "../view/live.js";
 import { go } from "../view/router.js";
 import { list, nameOf, others } from "../view/mentoring.js";
 import { addDays, bothSides, clock, dayIn, instantsOf, lengthOf, offsetAt, placeOf, wallAt, weekdayAndDate, withOffset } from "../client/time.js";
@@ -166,6 +167,7 @@ export default function Book({ id }) {
     ]);
     return { pairing, meetings };
   }, [id]);
+  useFresh(loaded.refresh, ["/v1/pairings/{pairing_id}", "/v1/meetings"]);
   return html`
     <${Back} href=${`/pairings/${id}`}>Back to the pairing<//>
     <${Loaded} of=${loaded} title>${(/** @type {{pairing: Pairing, meetings: Meeting[]}} */ { pairing, meetings }) => html`

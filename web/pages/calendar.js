@@ -35,7 +35,7 @@ export default function Calendar() {
     const items = /** @type {Meeting[]} */ (await api.all("/v1/meetings", { query: past ? {} : { from: edge } }));
     return items.filter((meeting) => isAhead(meeting, new Date()) !== past).sort((one, other) => one.starts_at.localeCompare(other.starts_at) * (past ? -1 : 1));
   }, [past]);
-  useFresh(meetings.refresh, ["meeting.changed"]);
+  useFresh(meetings.refresh, ["/v1/meetings"]);
   return html`
     <header class="head"><${Title}>Calendar<//>
       <div class="segments" role="group" aria-label="Which meetings">

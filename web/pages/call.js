@@ -1,4 +1,4 @@
-import { html, useCallback, useEffect, useRef, useState } from "../view/preact.js";
+import { html, useEffect, useRef, useState } from "../view/preact.js";
 import { Call } from "../client/call.js";
 import { announce, useLoad } from "../view/hooks.js";
 import { Button, Loaded, Title, Trouble } from "../view/parts.js";
@@ -119,7 +119,7 @@ export default function CallPage({ id }) {
   const meeting = useLoad(() => api.get("/v1/meetings/{meeting_id}", { path: { meeting_id: id } }), [id]);
   const open = Boolean(meeting.data && isOpen(meeting.data, new Date()));
   // A call that goes on is ended by its own socket, with a reason; here only the door is watched.
-  useFresh(useCallback(() => (open ? undefined : meeting.refresh()), [open, meeting.refresh]), ["meeting.changed"], (changed) => changed === id);
+  useFresh(() => (open ? undefined : meeting.refresh()), ["/v1/meetings/{meeting_id}"], { "meeting.changed": id, "pairing.changed": meeting.data?.pairing_id });
   if (meeting.problem && !meeting.data) {
     return html`<div class="door"><div><${Title}>The call did not open<//><${Trouble} problem=${meeting.problem} retry=${meeting.reload} /><a class="button" href="/">Go to the start</a></div></div>`;
   }

@@ -161,7 +161,7 @@ export default function Home() {
   useEffect(() => {
     if (keptInvitation()) go("/invitation", { replace: true });
   }, []);
-  useFresh(world.refresh, ["pairing.changed", "meeting.changed"]);
+  useFresh(world.refresh, ["/v1/pairings", "/v1/meetings"]);
   const name = firstName(me?.account.name ?? "");
   return html`
     <header class="greeting">

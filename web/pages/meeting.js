@@ -46,7 +46,7 @@ function Now({ meeting, put, now, zone }) {
 /** @param {{meeting: Meeting, zone: string}} props */
 function Attendance({ meeting, zone }) {
   const stays = useLoad(async () => (await api.get("/v1/meetings/{meeting_id}/attendance", { path: { meeting_id: meeting.id } })).items, [meeting.id]);
-  useFresh(stays.refresh, ["call.changed"], (changed) => changed === meeting.id);
+  useFresh(stays.refresh, ["/v1/meetings/{meeting_id}/attendance"], { "call.changed": meeting.id, "pairing.changed": meeting.pairing_id });
   if (!stays.data || stays.data.length === 0) return null;
   return html`<section aria-labelledby="attendance">
     <h2 id="attendance">Who was there</h2>
@@ -115,7 +115,7 @@ function Whole({ meeting, put }) {
 /** @param {{id: string}} props */
 export default function MeetingPage({ id }) {
   const meeting = useLoad(() => api.get("/v1/meetings/{meeting_id}", { path: { meeting_id: id } }), [id]);
-  useFresh(meeting.refresh, ["meeting.changed", "call.changed"], (changed) => changed === id);
+  useFresh(meeting.refresh, ["/v1/meetings/{meeting_id}"], { "meeting.changed": id, "pairing.changed": meeting.data?.pairing_id });
   return html`
     <${Back} href="/calendar">Calendar<//>
     <${Loaded} of=${meeting} title>${(/** @type {Meeting} */ data) => html`<${Whole} meeting=${data} put=${meeting.put} />`}<//>`;

@@ -3,7 +3,7 @@ import { useNow } from "../view/hooks.js";
 import { Avatar, Empty, firstName, Icon, Skeleton, Title, Unread } from "../view/parts.js";
 import { useSession } from "../view/session.js";
 import { useConversations } from "../view/live.js";
-import { conversationName } from "../view/mentoring.js";
+import { conversationName, conversationWhen } from "../view/mentoring.js";
 import { clock, dayIn, weekdayAndDate } from "../client/time.js";
 
 /** @import { ConversationRead } from "../client/types.js" */
@@ -24,10 +24,11 @@ function Line({ conversation, now }) {
   const { zone } = useSession();
   const at = new Date(lastAt(conversation));
   const others = conversation.people.filter((each) => !each.is_me && !each.left);
+  const when = conversationWhen(conversation, zone);
   return html`<li class=${conversation.unread > 0 ? "line unread" : "line"}>
     ${others.length === 1 ? html`<${Avatar} id=${others[0].id} name=${others[0].name} />` : html`<span class="avatar circle" aria-hidden="true"><${Icon} name="users-round" /></span>`}
     <div class="line-main">
-      <a class="line-name" href=${`/messages/${conversation.id}`}>${conversationName(conversation)}</a>
+      <a class="line-name" href=${`/messages/${conversation.id}`}>${conversationName(conversation)}${when && html`, <span class="line-when">${when}</span>`}</a>
       <p class="quiet last-said">${lastWords(conversation)}</p>
     </div>
     <p class="quiet bits"><time dateTime=${at.toISOString()}>${dayIn(at, zone) === dayIn(now, zone) ? clock(at, zone) : weekdayAndDate(at, zone)}</time><${Unread} count=${conversation.unread} /></p>

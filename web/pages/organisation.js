@@ -40,6 +40,8 @@ function Console({ organisation, coordinates, administers }) {
   const [tab, setTab] = useState(chosen);
   useEffect(() => {
     const look = () => setTab(chosen());
+    // With a role come tabs, and go.
+    look();
     addEventListener("hashchange", look);
     return () => removeEventListener("hashchange", look);
   }, [coordinates]);

@@ -176,7 +176,7 @@ export default function PairingPage({ id }) {
     return { pairing, meetings };
   }, [id]);
   // Of all its meetings: which of them are of this pairing is known only after reading them.
-  useFresh(loaded.refresh, ["pairing.changed", "meeting.changed"]);
+  useFresh(loaded.refresh, ["/v1/pairings/{pairing_id}", "/v1/pairings/{pairing_id}/meetings"], { "pairing.changed": id });
   const put = (/** @type {Pairing} */ pairing) => loaded.data && loaded.put({ ...loaded.data, pairing });
   return html`
     <${Back} href="/pairings">Pairings<//>

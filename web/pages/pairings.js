@@ -32,7 +32,7 @@ function Groups({ pairings }) {
 export default function Pairings() {
   const { coordinates } = useSession();
   const pairings = useLoad(() => api.all("/v1/pairings"), []);
-  useFresh(pairings.refresh, ["pairing.changed"]);
+  useFresh(pairings.refresh, ["/v1/pairings"]);
   return html`
     <header class="head"><${Title}>Pairings<//>
       ${coordinates && html`<a class="button" href="/organisation#circles">Start a circle</a>`}

@@ -4,6 +4,7 @@ import { Area, Form, Picks } from "../view/form.js";
 import { Avatar, Back, Chips, firstName, From, Loaded, Notice, Title } from "../view/parts.js";
 import { Safety } from "../view/safety.js";
 import { api, useSession } from "../view/session.js";
+import { useFresh } from "../view/live.js";
 import { go } from "../view/router.js";
 import { clock, offsetAt, placeOf, sharedHours } from "../client/time.js";
 import { languageName } from "../view/languages.js";
@@ -72,18 +73,30 @@ function About({ person }) {
   </div>`;
 }
 
+/** What one can do together, or does already. @param {{person: Person, pairings: Pairing[], membershipId?: string}} props */
+function Together({ person, pairings, membershipId }) {
+  const [writing, setWriting] = useState(false);
+  const together = pairings.find((pairing) => pairing.kind !== "circle" && (pairing.status === "active" || pairing.status === "proposed")
+    && pairing.participants.some((each) => !each.is_me && each.person.id === person.id));
+  // They may have asked while I was writing the same to them: what is written stays.
+  return html`
+    ${together && html`<${Already} pairing=${together} name=${firstName(person.name)} />`}
+    ${(!together || writing) && membershipId && html`<div onInput=${() => setWriting(true)}><${Ask} person=${person} membershipId=${membershipId} /></div>`}`;
+}
+
 /** @param {{id: string}} props */
 export default function PersonPage({ id }) {
   const { membership, me } = useSession();
   const loaded = useLoad(async () => {
     const [person, pairings] = await Promise.all([api.get("/v1/people/{membership_id}", { path: { membership_id: id } }), api.all("/v1/pairings")]);
-    const together = pairings.find((/** @type {Pairing} */ pairing) => pairing.kind !== "circle" && (pairing.status === "active" || pairing.status === "proposed")
-      && pairing.participants.some((each) => !each.is_me && each.person.id === id));
-    return { person, together };
+    return { person, pairings };
   }, [id]);
+  // Of others' profiles nobody is told; and whom one blocks here stays, so that one can undo it.
+  const look = async () => loaded.data && loaded.put({ ...loaded.data, pairings: await api.all("/v1/pairings") });
+  useFresh(look, ["/v1/pairings"]);
   return html`
     <${Back} href="/people">People<//>
-    <${Loaded} of=${loaded} title>${(/** @type {{person: Person, together: Pairing | undefined}} */ { person, together }) => {
+    <${Loaded} of=${loaded} title>${(/** @type {{person: Person, pairings: Pairing[]}} */ { person, pairings }) => {
       const isMe = me?.memberships.some((each) => each.id === person.id);
       return html`
         <header class="person-head">
@@ -100,8 +113,7 @@ export default function PersonPage({ id }) {
           </div>
           <aside class="stack">
             ${isMe ? html`<${Notice} icon="eye">This is how others see you. <a href="/profile">Change it</a><//>`
-              : together ? html`<${Already} pairing=${together} name=${firstName(person.name)} />`
-              : membership && html`<${Ask} person=${person} membershipId=${membership.id} />`}
+              : html`<${Together} person=${person} pairings=${pairings} membershipId=${membership?.id} />`}
             ${!isMe && html`<${Safety} membershipId=${person.id} name=${person.name} />`}
           </aside>
         </div>`;

@@ -17,7 +17,8 @@ const zoneChoices = () => allZones().map((zone) => [zone, zone.replaceAll("_", "
 /** @param {{membership: Membership}} props */
 function MembershipForm({ membership }) {
   const organisation = membership.organisation.name;
-  const [visibility, setVisibility] = useState(/** @type {string} */ (membership.visibility));
+  const [picked, setVisibility] = useState(/** @type {string | null} */ (null));
+  const visibility = picked ?? membership.visibility;
   const [saved, setSaved] = useState(false);
   const readers = visibility === "partners" ? `Seen by members of ${organisation} and of its partners.` : `Seen by members of ${organisation} only.`;
   const save = async (/** @type {any} */ values) => {

@@ -134,9 +134,11 @@ export function Area({ name, label, hint, seen, optional, missing, value = "", r
 
 /** @param {any} props `options`: pairs of value and words */
 export function Choice({ name, label, hint, seen, optional, options, value, ...rest }) {
+  // What somebody chose stays chosen when the page learns that something else is saved.
+  const [chosen, choose] = useState(/** @type {string | null} */ (null));
   return html`<${Labelled} name=${name} label=${label} hint=${hint} seen=${seen} optional=${optional}>
-    ${(/** @type {object} */ given) => html`<select ...${rest} ...${given}>
-      ${options.map((/** @type {[string, string]} */ [key, words]) => html`<option key=${key} value=${key} selected=${key === value}>${words}</option>`)}
+    ${(/** @type {object} */ given) => html`<select onChange=${(/** @type {any} */ event) => choose(event.currentTarget.value)} ...${rest} ...${given}>
+      ${options.map((/** @type {[string, string]} */ [key, words]) => html`<option key=${key} value=${key} selected=${key === (chosen ?? value)}>${words}</option>`)}
     </select>`}
   <//>`;
 }

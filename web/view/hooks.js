@@ -28,7 +28,7 @@ export function useLoad(load, about) {
       latest.current += 1;
     };
   }, [again]);
-  // By itself and unasked: what cannot be read just now is no news, what is gone is gone.
+  // By itself and unasked: what cannot be read just now is no news, what is gone is gone. Says whether it is known now.
   const refresh = useCallback(async () => {
     const mine = (latest.current += 1);
     try {
@@ -37,7 +37,9 @@ export function useLoad(load, about) {
     } catch (problem) {
       const gone = problem instanceof Problem && [403, 404].includes(problem.status);
       if (mine === latest.current) setState((old) => (gone ? { data: null, problem } : old.data === null ? { ...old, problem } : old));
+      return gone;
     }
+    return true;
   }, about);
   const put = useCallback((/** @type {T} */ data) => setState({ data, problem: null }), []);
   return { ...state, reload: again, refresh, put };

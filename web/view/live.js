@@ -1,7 +1,9 @@
 import { Conversations } from "../client/conversations.js";
 import { Events } from "../client/events.js";
+import { kindsFor } from "../client/followed.js";
+import { Gather } from "../client/gather.js";
 import { clearDevice, Outbox } from "../client/outbox.js";
-import { useEffect, useState } from "./preact.js";
+import { useEffect, useRef, useState } from "./preact.js";
 import { api } from "./service.js";
 
 /** What goes on while somebody is signed in: events come in, messages go out, and others see who is here. */
@@ -10,8 +12,6 @@ import { api } from "./service.js";
 
 /** The first page waits this long for what happened so far: what it reads afterwards needs no second reading. */
 const HEAD_START_MS = 800;
-/** Several events of one change come together. */
-const GATHER_MS = 150;
 /** Pages look again by themselves now and then, whatever the events say. */
 const SLOWLY_MS = 120_000;
 /** Whoever has not touched anything for this long, or looks at another tab, is away. */
@@ -194,26 +194,27 @@ export function useStateWords() {
 }
 
 /**
- * Look again when one of these kinds was heard, when everything must be read afresh, and slowly anyway.
- * @param {() => unknown} again
- * @param {string[]} kinds
- * @param {(id: string) => boolean} [about] only these
+ * Look again when something was heard that may change what was read, when everything must be read afresh, and slowly anyway.
+ * @param {() => unknown} again returns or promises `false` when it could not
+ * @param {import("../client/followed.js").Followed[]} paths what it reads
+ * @param {Record<string, string | undefined>} [only] by kind of event: the id that it must be about
  */
-export function useFresh(again, kinds, about) {
+export function useFresh(again, paths, only = {}) {
+  const latest = useRef({ again, only });
+  latest.current = { again, only };
+  const kinds = kindsFor(paths);
   useEffect(() => {
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
-    const soon = () => {
-      clearTimeout(timer);
-      timer = setTimeout(again, GATHER_MS);
-    };
-    const stops = kinds.map((kind) => events.on(kind, ({ data }) => (!about || about(data.id)) && soon()));
-    stops.push(events.onReset(({ kind }) => kind !== "conversation" && soon()));
-    const slowly = setInterval(() => document.visibilityState === "visible" && again(), SLOWLY_MS);
+    const gather = new Gather(() => latest.current.again());
+    const stops = kinds.map((kind) => events.on(kind, ({ data }) => {
+      const about = latest.current.only[kind];
+      if (!about || about === data.id) gather.soon();
+    }));
+    stops.push(events.onReset(({ kind }) => kind !== "conversation" && gather.soon()));
+    const slowly = setInterval(() => document.visibilityState === "visible" && gather.soon(), SLOWLY_MS);
     return () => {
       for (const stop of stops) stop();
-      clearTimeout(timer);
+      gather.stop();
       clearInterval(slowly);
     };
-  }, [again, kinds.join()]);
+  }, [kinds.join()]);
 }

@@ -51,7 +51,7 @@ export function Members({ organisation, administers, coordinates }) {
   const { membership } = useSession();
   const path = { organisation_id: organisation.id };
   const members = useLoad(() => api.all("/v1/organisations/{organisation_id}/memberships", { path }), [organisation.id]);
-  useFresh(members.refresh, ["membership.changed"]);
+  useFresh(members.refresh, ["/v1/organisations/{organisation_id}/memberships"]);
   const replace = (/** @type {Membership} */ fresh) => members.put((members.data ?? []).map((each) => (each.id === fresh.id ? fresh : each)));
   return html`<section aria-labelledby="members">
     <h2 id="members">Members</h2>
@@ -71,7 +71,7 @@ export function Invitations({ organisation, administers }) {
     const all = /** @type {Invitation[]} */ (await api.all("/v1/organisations/{organisation_id}/invitations", { path }));
     return all.filter(({ status }) => status === "pending");
   }, [organisation.id]);
-  useFresh(invitations.refresh, ["invitation.changed"]);
+  useFresh(invitations.refresh, ["/v1/organisations/{organisation_id}/invitations"]);
   const invite = async (/** @type {any} */ { email, role }, /** @type {HTMLFormElement} */ form) => {
     await api.post("/v1/organisations/{organisation_id}/invitations", { path, body: { email: email.trim(), roles: rolesFor(role) } });
     setSentTo(email.trim());

@@ -44,6 +44,13 @@ export function conversationName({ kind, title, people }) {
   return title || named || "Messages";
 }
 
+/** When the meeting of a conversation starts, if it is that of a meeting. @param {ConversationRead} conversation @param {string} zone */
+export function conversationWhen({ starts_at: starts }, zone) {
+  if (!starts) return "";
+  const start = new Date(starts);
+  return `${weekdayAndDate(start, zone)}, ${clock(start, zone)} your time`;
+}
+
 /** @param {Meeting} meeting */
 export function company(meeting) {
   return meeting.people.filter((each) => !each.is_me);

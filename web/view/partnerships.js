@@ -42,7 +42,7 @@ function PartnershipLine({ partnership, mineId, onChange }) {
 export function Partnerships({ organisation, administers }) {
   const path = { organisation_id: organisation.id };
   const partnerships = useLoad(() => api.all("/v1/organisations/{organisation_id}/partnerships", { path }), [organisation.id]);
-  useFresh(partnerships.refresh, ["partnership.changed"]);
+  useFresh(partnerships.refresh, ["/v1/organisations/{organisation_id}/partnerships"]);
   const propose = async (/** @type {any} */ { slug, note }, /** @type {HTMLFormElement} */ form) => {
     await api.post("/v1/organisations/{organisation_id}/partnerships", { path, body: { partner_slug: slug.trim(), note: note.trim() } });
     form.reset();

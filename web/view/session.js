@@ -1,3 +1,5 @@
+import { kindsFor } from "../client/followed.js";
+import { Gather } from "../client/gather.js";
 import { deviceZone, isZone } from "../client/time.js";
 import { arrive, events, hear, leave, showPresence } from "./live.js";
 import { useEffect, useState } from "./preact.js";
@@ -34,9 +36,16 @@ export async function begin() {
   }
 }
 
+/** Counts readings of who I am: an earlier one that answers later says nothing, nor does any once I have gone. */
+let asked = 0;
+let answered = 0;
+
 /** Read again who I am and where I belong. */
 export async function refreshMe() {
+  const mine = (asked += 1);
   const [me] = await Promise.all([api.get("/v1/me"), hear()]);
+  if (mine < answered) return;
+  answered = mine;
   arrive(me.account.id);
   showPresence(me.account.show_presence);
   change({ status: "in", me });
@@ -51,23 +60,30 @@ export async function signIn(email, password) {
   await refreshMe();
 }
 
+function forgetMe() {
+  answered = asked += 1;
+  change({ status: "out", me: null });
+}
+
 export async function signOut() {
   leave({ forGood: true });
   try {
     await api.signOut();
   } finally {
-    change({ status: "out", me: null });
+    forgetMe();
   }
 }
 
 api.tokens.addEventListener("signed-out", () => {
   leave();
-  change({ status: "out", me: null });
+  forgetMe();
 });
 // Another tab signed in as somebody else: nothing on this page is theirs.
 api.tokens.addEventListener("account-changed", () => location.reload());
 
-for (const kind of ["account.changed", "memberships.changed"]) events.on(kind, () => void refreshMe().catch(() => undefined));
+const again = new Gather(() => (state.status === "in" ? refreshMe() : undefined));
+for (const kind of kindsFor(["/v1/me"])) events.on(kind, () => again.soon());
+events.onReset(({ kind }) => kind !== "conversation" && again.soon());
 // The service ended the sign-in. Asking shows it everywhere; should it have been a mistake, we go on.
 events.onState((now) => {
   if (now === "signed out" && state.status === "in") setTimeout(() => void refreshMe().catch(() => undefined), 1_000);

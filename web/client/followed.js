@@ -1,0 +1,33 @@
+/**
+ * What is read by REST, and the kinds of events after which it may read otherwise. `Conversations` and `History` follow
+ * what is said by themselves; searches and single people of others are read when somebody opens them.
+ */
+
+export const FOLLOWED = {
+  "/v1/me": ["account.changed", "membership.changed"],
+  "/v1/blocks": ["blocks.changed"],
+  "/v1/pairings": ["pairing.changed", "membership.changed"],
+  "/v1/pairings/{pairing_id}": ["pairing.changed", "membership.changed"],
+  "/v1/pairings/{pairing_id}/meetings": ["meeting.changed", "pairing.changed"],
+  "/v1/meetings": ["meeting.changed", "pairing.changed"],
+  "/v1/meetings/{meeting_id}": ["meeting.changed", "pairing.changed"],
+  "/v1/meetings/{meeting_id}/attendance": ["call.changed", "pairing.changed"],
+  // With roles come and go what coordinators see. Members come by invitation; of others' profiles nobody is told.
+  "/v1/organisations/{organisation_id}/memberships": ["membership.changed", "invitation.changed"],
+  "/v1/organisations/{organisation_id}/invitations": ["membership.changed", "invitation.changed"],
+  "/v1/organisations/{organisation_id}/partnerships": ["membership.changed", "partnership.changed"],
+  "/v1/organisations/{organisation_id}/reports": ["membership.changed", "report.changed"],
+};
+
+/** @typedef {keyof typeof FOLLOWED} Followed */
+
+/** Whoever belongs to one organisation more, or again, sees more of everything. */
+const ALWAYS = "memberships.changed";
+
+/**
+ * The kinds of events after which to read these again.
+ * @param {Followed[]} paths
+ */
+export function kindsFor(paths) {
+  return [...new Set([ALWAYS, ...paths.flatMap((path) => FOLLOWED[path])])];
+}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -144,6 +145,8 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: sys.exit(1) if stop.is_set() else stop.set())
     await node.start()
+    gc.collect()
+    gc.freeze()  # what is there now stays; looking through it again and again would hold up every socket
     await stop.wait()
     log.info("draining")
     await node.drain()

@@ -22,6 +22,8 @@ from signalling.protocol.events import PresenceSeen, Seen, Watch, text
 
 REPEAT_SECONDS = 30.0
 LAPSE_SECONDS = 75.0
+# Thousands of people take a moment to go through.
+LOOK_SECONDS = 3.0
 TYPING_SECONDS = 6.0
 TYPING_PAUSE_SECONDS = 1.0
 # Presence in a larger round would mostly be noise, and its cost grows with the square.
@@ -70,6 +72,7 @@ class People:
         self._asked: dict[UUID, list[tuple[Listener, Typing | None]]] = {}
         """Who waits for a roster to be let type or watch."""
         self._typists: dict[tuple[UUID, UUID], tuple[float, Listener]] = {}
+        self._look_at = float("-inf")
         self._out: list[Hint] = []
         self._wake = asyncio.Event()
 
@@ -155,11 +158,17 @@ class People:
     def look(self) -> None:
         """Say again what others must not forget; forget what was not said again."""
         now = self._monotonic()
+        for place in [place for place, (until, _) in self._typists.items() if until <= now]:
+            self._stop_typing(place)
+        if now >= self._look_at:
+            self._look_at = now + LOOK_SECONDS
+            self._look_at_everyone(now)
+        self._writer.flush_soon()
+
+    def _look_at_everyone(self, now: float) -> None:
         for account_id, (state, at) in list(self._told.items()):
             if now - at >= REPEAT_SECONDS:
                 self._tell(account_id, state)
-        for place in [place for place, (until, _) in self._typists.items() if until <= now]:
-            self._stop_typing(place)
         for account_id, said in list(self._seen.items()):
             lapsed = [node for node, (_, until) in said.items() if until <= now]
             if lapsed:
@@ -169,7 +178,6 @@ class People:
                 if not said:
                     del self._seen[account_id]
                 self._show_change(account_id, before)
-        self._writer.flush_soon()
 
     async def publish(self) -> None:
         """Give the bus what is to be said, for ever."""

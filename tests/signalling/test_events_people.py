@@ -253,6 +253,7 @@ async def test_what_a_node_does_not_repeat_lapses(
 ) -> None:
     monkeypatch.setattr(people, "LAPSE_SECONDS", 1.0)
     monkeypatch.setattr(people, "REPEAT_SECONDS", 0.2)
+    monkeypatch.setattr(people, "LOOK_SECONDS", 0.1)
     circle, other_node = two_nodes
     await circle.carla.socket.close()
     await watch(circle, circle.amina)

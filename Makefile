@@ -20,8 +20,8 @@ test: ## lint, types, import contracts, then every test, all set-up included
 	@$(PYTHON) bootstrap.py test
 	@$(MAKE) --no-print-directory lint
 	@cd web && npm run --silent test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser"
-	@$(BIN)/python -m pytest -m browser
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not alone"
+	@$(BIN)/python -m pytest -m "browser or alone"
 
 check: ## the quick part of `test`: no browser and nothing slow
 	@$(PYTHON) bootstrap.py test

@@ -44,6 +44,7 @@ class Plan:
     sign_outs: int = 8
     seconds: float = 600.0
     """By then it must have done everything."""
+    settle: float = SETTLE_SECONDS
     between: tuple[float, float] = (1.5, 4.0)
     seed: int = field(default_factory=lambda: int(os.environ.get("MENTORSPAN_SEED", time.time_ns() % 10**6)))
 
@@ -100,7 +101,7 @@ class Crash:
             for app in self.apps:
                 app.close()
         if settled is None:
-            findings.add("unsettled", f"not everything had arrived {SETTLE_SECONDS} s after the last message")
+            findings.add("unsettled", f"not everything had arrived {self.plan.settle} s after the last message")
         seconds = {
             "set_up": round(playing - began, 1),
             "playing": round(played, 1),
@@ -229,7 +230,7 @@ class Crash:
         ]
         began = time.monotonic()
         while checks:
-            if time.monotonic() - began > SETTLE_SECONDS:
+            if time.monotonic() - began > self.plan.settle:
                 return None
             if await checks[0]():
                 checks.pop(0)

@@ -9,7 +9,7 @@ import os
 import random
 import runpy
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.chat import queries as chat
 from app.core import outbox, streams
 from app.core.engines import libpq_url
-from app.core.streams import Address, Head, Numbered, Stream
+from app.core.streams import Address, Head, Numbered, Stream, StreamEvent
 from signalling.events.rosters import Known, Rosters
 
 ROOM = 1000
@@ -29,7 +29,7 @@ ROOM = 1000
 
 
 async def _number_globally(
-    db: AsyncSession, addresses: Sequence[Address], steps: Mapping[UUID, int], pending: Any
+    db: AsyncSession, addresses: Sequence[Address], notes: Mapping[Address, Collection[Any]], pending: Any
 ) -> dict[UUID, Head]:
     """Numbers from one sequence for everybody, taken without the row's lock: commits overtake each other."""
     heads: dict[UUID, Head] = {}
@@ -44,7 +44,13 @@ async def _number_globally(
         pending.versions[stream.id] = found.roster_version
     await asyncio.sleep(random.uniform(0, 0.03))  # other work of the transaction
     for stream in addresses:
-        if steps[stream.id]:
+        here = notes.get(stream, ())
+        first = heads[stream.id].seq - len(here) + 1
+        for seq, note in enumerate(here, start=first):
+            row = StreamEvent(stream_id=stream.id, seq=seq, kind=note.kind)
+            row.subject_id, row.by_account_id = note.subject_id, note.by_account_id
+            db.add(row)
+        if here:
             head = func.greatest(Stream.seq, heads[stream.id].seq)
             await db.execute(
                 update(Stream)

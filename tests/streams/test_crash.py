@@ -51,12 +51,12 @@ PLANTED_PLAN = Plan(
     pairs=4,
     calls=0,
     sign_outs=0,
+    settle=5,
     seconds=300,
 )
 
 
 @pytest.mark.slow
-@pytest.mark.database
 @pytest.mark.timeout(1200 if FULL else 600)
 async def test_crashes_lose_nothing(topology: Start) -> None:
     running = topology()

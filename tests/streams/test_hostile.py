@@ -122,6 +122,7 @@ async def _stall(node: OneNode, account: object, wires: list[Wire]) -> None:
     wires.append(wire)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 async def test_readers_that_stall_are_freed_and_others_do_not_wait(node: OneNode) -> None:
     stalled, healthy = [uuid4() for _ in range(STALLED)], uuid4()

@@ -60,10 +60,11 @@ async def keep_house(database: Database, bus: Bus, settings: Settings) -> None:
     """Close lapsed leases, repeat unanswered commands, and publish what was left behind."""
     alive = settings.state_dir / "worker.alive"
     alive.parent.mkdir(parents=True, exist_ok=True)
+    unreadable: set[uuid.UUID] = set()
     while True:
         async with database.transaction() as db:
             lapsed = await calls.lapse(db, settings)
-            await nodes.repeat_commands(db, bus)
+        await nodes.repeat_commands(database, bus, unreadable)
         async with database.transaction() as db:
             await outbox.sweep(db, bus)
         alive.touch()

@@ -8,20 +8,27 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, delete, func, select, text, update
+import structlog
+from pydantic import ValidationError
+from sqlalchemy import Index, delete, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from app.core import clock
-from app.core.db import Base, after_commit, instant
+from app.core.db import Base, Database, after_commit, instant
 from signalling.contracts.bus import Bus, BusUnavailable
 from signalling.contracts.calls import Command, CommandDone, NodeAlive, command_adapter
 
 ALIVE = timedelta(seconds=20)
 GONE = timedelta(minutes=5)
 UNANSWERED = timedelta(seconds=0.3)
+PATIENCE = timedelta(seconds=5)
+"""The longest time between two repetitions of a command: it may be one that its node cannot read."""
 MOST_AT_ONCE = 500
+"""Repetitions to one node in one turn."""
+
+log = structlog.get_logger()
 
 
 class Node(Base):
@@ -42,12 +49,16 @@ class NodeCommand(Base):
     """Something a node must do. Kept until the node says that it is done, and sent again until then."""
 
     __tablename__ = "node_command"
-    __table_args__ = (Index("ix_node_command_open", "created_at", postgresql_where=text("done_at IS NULL")),)
+    __table_args__ = (
+        Index("ix_node_command_open", "node", "repeat_at", postgresql_where=text("done_at IS NULL")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     node: Mapped[str]
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = instant(default_factory=clock.now)
+    repeat_at: Mapped[datetime] = instant(default_factory=lambda: clock.now() + UNANSWERED)
+    """Those that were not sent for the longest time come first, so that none keeps another out."""
     done_at: Mapped[datetime | None] = instant(default=None)
 
 
@@ -85,20 +96,61 @@ async def command_all(db: AsyncSession, command_for: type[Command], **fields: An
         await command(db, name, command_for(**fields))
 
 
-async def repeat_commands(db: AsyncSession, bus: Bus) -> None:
-    """Send again what no node has answered."""
-    await _close_commands_of_gone_nodes(db)
-    rows = await db.scalars(
-        select(NodeCommand)
-        .where(NodeCommand.done_at.is_(None), NodeCommand.created_at < clock.now() - UNANSWERED)
-        .order_by(NodeCommand.created_at)
-        .limit(MOST_AT_ONCE)
-    )
+async def repeat_commands(database: Database, bus: Bus, unreadable: set[UUID]) -> None:
+    """Send again what nodes that live have not answered; ever more rarely, what stays without an answer.
+
+    `unreadable` holds what was reported to be no command that this release knows.
+    """
+    async with database.transaction() as db:
+        await _close_commands_of_gone_nodes(db)
+        rows = await _overdue(db)
+    sent = []
     for row in rows:
         try:
             await bus.publish_command(row.node, command_adapter.validate_python(row.payload))
+        except ValidationError:
+            if row.id not in unreadable:
+                log.error("command_unreadable", id=str(row.id), node=row.node, kind=row.payload.get("kind"))
+                unreadable.add(row.id)
         except BusUnavailable:
-            return
+            break
+        sent.append(row.id)
+    if sent:
+        async with database.transaction() as db:
+            await _put_off(db, sent)
+
+
+async def _overdue(db: AsyncSession) -> list[NodeCommand]:
+    """What is to be sent again now: of each node that lives so many, the oldest first."""
+    now = clock.now()
+    waiting = (
+        select(NodeCommand)
+        .where(NodeCommand.node == Node.name, NodeCommand.done_at.is_(None), NodeCommand.repeat_at < now)
+        .order_by(NodeCommand.repeat_at)
+        .limit(MOST_AT_ONCE)
+        .lateral()
+    )
+    command = aliased(NodeCommand, waiting)
+    rows = await db.scalars(
+        select(command)
+        .select_from(Node)
+        .join(waiting, true())
+        .where(Node.seen_at > now - ALIVE)
+        .order_by(command.created_at)
+    )
+    return list(rows)
+
+
+async def _put_off(db: AsyncSession, ids: list[UUID]) -> None:
+    now = clock.now()
+    pause = func.least(func.greatest(now - NodeCommand.created_at, UNANSWERED), PATIENCE)
+    locked = select(NodeCommand.id).where(NodeCommand.id.in_(ids)).order_by(NodeCommand.id).with_for_update()
+    await db.execute(
+        update(NodeCommand)
+        .where(NodeCommand.id.in_(locked))
+        .values(repeat_at=now + pause)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def apply(db: AsyncSession, fact: NodeAlive | CommandDone) -> None:

@@ -21,7 +21,7 @@ from app.settings import Settings
 from signalling.contracts.bus import Bus
 from signalling.contracts.bus_memory import Exchange, MemoryBus
 from signalling.contracts.bus_open import open_bus
-from signalling.contracts.calls import Command, CommandDone, EndCall, Fact, NodeAlive
+from signalling.contracts.calls import Command, CommandDone, EndCall, Fact, NodeAlive, ParticipantJoined
 from tests.logs import capture
 from tests.world import NODE, World
 
@@ -55,6 +55,18 @@ async def bus(app: FastAPI) -> AsyncIterator[Bus]:
 
 def alive(name: str = NODE) -> NodeAlive:
     return NodeAlive(node=name, url="ws://localhost:8001", at=clock.now())
+
+
+def waiting(command: Command, node: str = NODE, *, age: float = 0, **fields: Any) -> NodeCommand:
+    """What a node must do, as a transaction so many seconds ago left it."""
+    at = clock.now() - timedelta(seconds=age)
+    row: dict[str, Any] = {"payload": command.model_dump(mode="json"), "created_at": at, **fields}
+    return NodeCommand(id=command.id, node=node, repeat_at=at + nodes.UNANSWERED, **row)
+
+
+async def obeyed(bus: Bus, heard: list[Command], node: str = NODE) -> None:
+    async for command in bus.commands(node):
+        heard.append(command)
 
 
 async def acknowledged(bus: Bus, heard: list[UUID]) -> None:
@@ -162,22 +174,13 @@ async def test_the_worker_goes_on_after_a_failure(world: World, monkeypatch: pyt
     monkeypatch.setattr(calls, "lapse", sometimes)
     command = EndCall(call_id=uuid4())
     await world.node()
-    await world.save(
-        NodeCommand(
-            id=command.id, node=NODE, payload=command.model_dump(mode="json"),
-            created_at=clock.now() - timedelta(seconds=5),
-        )
-    )  # fmt: skip
+    await world.save(waiting(command, age=5))
     heard: list[Command] = []
-
-    async def listen() -> None:
-        async for row in bus.commands(NODE):
-            heard.append(row)
 
     async def both() -> bool:
         return bool(heard) and len(await world.rows(select(Node))) == 2
 
-    async with running(worker.work(settings), listen()) as tasks:
+    async with running(worker.work(settings), obeyed(bus, heard)) as tasks:
         await bus.publish_fact(alive("second"))
         await until(both, 10)
         assert not tasks[0].done()
@@ -189,15 +192,8 @@ async def test_a_command_is_repeated_until_a_node_says_it_is_done(world: World, 
     settings: Settings = world.app.state.settings
     await world.node()
     command = EndCall(call_id=uuid4())
-    old = clock.now() - timedelta(seconds=2)
-    await world.save(
-        NodeCommand(id=command.id, node=NODE, payload=command.model_dump(mode="json"), created_at=old)
-    )
+    await world.save(waiting(command, age=2))
     heard: list[Command] = []
-
-    async def listen() -> None:
-        async for row in bus.commands(NODE):
-            heard.append(row)
 
     async def twice() -> bool:
         return len(heard) >= 2
@@ -208,7 +204,7 @@ async def test_a_command_is_repeated_until_a_node_says_it_is_done(world: World, 
     async with running(
         worker.keep_house(world.database, bus, settings),
         worker.take_in_facts(world.database, bus),
-        listen(),
+        obeyed(bus, heard),
     ):
         await until(twice)
         assert set(heard) == {command}, "the same command, with the same id"
@@ -220,8 +216,7 @@ async def test_a_command_is_repeated_until_a_node_says_it_is_done(world: World, 
 
 
 async def repeat(world: World, bus: Bus) -> None:
-    async with world.database.transaction() as db:
-        await nodes.repeat_commands(db, bus)
+    await nodes.repeat_commands(world.database, bus, set())
 
 
 async def test_what_a_gone_node_had_to_do_is_closed_and_what_is_new_is_not_repeated_yet(
@@ -233,13 +228,7 @@ async def test_what_a_gone_node_had_to_do_is_closed_and_what_is_new_is_not_repea
         Node(name="gone", url="ws://x", draining=False, calls=0, seen_at=now - timedelta(minutes=6))
     )
     for name, age in (("gone", 60), (NODE, 60), (NODE, 0)):
-        made = EndCall(call_id=uuid4())
-        await world.save(
-            NodeCommand(
-                id=made.id, node=name, payload=made.model_dump(mode="json"),
-                created_at=now - timedelta(seconds=age),
-            )
-        )  # fmt: skip
+        await world.save(waiting(EndCall(call_id=uuid4()), name, age=age))
     exchange = Exchange()
     await repeat(world, MemoryBus(exchange))
     assert {name: len(queue) for name, queue in exchange.commands.items()} == {NODE: 1}
@@ -247,15 +236,93 @@ async def test_what_a_gone_node_had_to_do_is_closed_and_what_is_new_is_not_repea
     assert [row.node for row in rows] == ["gone"]
 
 
+async def test_what_dead_nodes_have_not_done_keeps_nothing_from_those_that_live(
+    world: World, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes, "MOST_AT_ONCE", 5)
+    await world.node()
+    died = clock.now() - timedelta(minutes=1)
+    await world.save(Node(name="dead", url="ws://x", draining=False, calls=0, seen_at=died))
+    await world.save(*(waiting(EndCall(call_id=uuid4()), "dead", age=60) for _ in range(6)))
+    command = EndCall(call_id=uuid4())
+    await world.save(waiting(command, age=1))
+    heard: list[Command] = []
+    useless: list[Command] = []
+
+    async def told() -> bool:
+        return bool(heard)
+
+    async with running(
+        worker.keep_house(world.database, bus, world.app.state.settings),
+        obeyed(bus, heard),
+        obeyed(bus, useless, "dead"),
+    ):
+        await until(told)
+    assert heard[0] == command
+    assert useless == [], "nobody reads it there"
+    assert len(await world.run("SELECT 1 FROM node_command WHERE done_at IS NULL")) == 7
+
+
+async def test_what_a_node_cannot_read_keeps_nothing_else_from_it(
+    world: World, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes, "MOST_AT_ONCE", 5)
+    await world.node()
+    never = [EndCall(call_id=uuid4()) for _ in range(6)]
+    await world.save(*(waiting(command, age=3600) for command in never))
+    command = EndCall(call_id=uuid4())
+    await world.save(waiting(command, age=1))
+    heard: list[Command] = []
+
+    async def told() -> bool:
+        return command in heard
+
+    async with running(worker.keep_house(world.database, bus, world.app.state.settings), obeyed(bus, heard)):
+        await until(told)
+        await asyncio.sleep(1)
+    assert [heard.count(one) for one in never] == [1] * 6, "what stays without an answer is repeated rarely"
+
+
+async def test_a_command_of_another_release_stops_nothing(
+    world: World, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mentee, mentor = await world.two()
+    pairing = await world.pair(mentee, mentor)
+    meeting = await world.meet(mentee, mentor, pairing["id"])
+    await world.node()
+    ticket = await mentee.ok("POST", f"/v1/meetings/{meeting['id']}/ticket")
+    long_ago = clock.now() - timedelta(hours=1)
+    joined = ParticipantJoined(
+        node=NODE, call_id=ticket["call_id"], epoch=1, participant_id=uuid4(), at=long_ago,
+        membership_id=mentee.membership_id or UUID(int=0),
+    )  # fmt: skip
+    async with world.database.transaction() as db:
+        await calls.apply(db, joined)
+    command = EndCall(call_id=uuid4())
+    await world.save(
+        waiting(EndCall(call_id=uuid4()), age=9, payload={"kind": "dance"}), waiting(command, age=5)
+    )
+    await world.run("UPDATE stream_event SET relayed_at = NULL, created_at = now() - interval '1 minute'")
+    logged = capture(monkeypatch, nodes)
+    heard: list[Command] = []
+
+    async def all_else() -> bool:
+        left = await world.run("SELECT 1 FROM attendance WHERE left_at IS NOT NULL")
+        waits = await world.run("SELECT 1 FROM stream_event WHERE relayed_at IS NULL")
+        return bool(heard and left and not waits)
+
+    async with running(worker.keep_house(world.database, bus, world.app.state.settings), obeyed(bus, heard)):
+        await until(all_else)
+        await world.run("UPDATE node_command SET repeat_at = now()")
+        await asyncio.sleep(0.6)
+    assert set(heard) == {command}
+    assert [(line["event"], line["kind"]) for line in logged] == [("command_unreadable", "dance")]
+
+
 async def test_a_bus_that_is_away_loses_no_command(world: World) -> None:
     await world.node()
     command = EndCall(call_id=uuid4())
-    await world.save(
-        NodeCommand(
-            id=command.id, node=NODE, payload=command.model_dump(mode="json"),
-            created_at=clock.now() - timedelta(seconds=5),
-        )
-    )  # fmt: skip
+    await world.save(waiting(command, age=5))
     exchange = Exchange()
     away = MemoryBus(exchange)
     await away.close()
@@ -277,7 +344,7 @@ async def test_an_answer_is_2xx_also_when_the_bus_is_away_and_the_command_follow
 
 async def test_saying_done_twice_or_of_nothing_is_fine(world: World, bus: Bus) -> None:
     command = EndCall(call_id=uuid4())
-    await world.save(NodeCommand(id=command.id, node=NODE, payload=command.model_dump(mode="json")))
+    await world.save(waiting(command))
     for command_id in (command.id, uuid4(), command.id):
         async with world.database.transaction() as db:
             await calls.apply(db, CommandDone(node=NODE, command_id=command_id, at=clock.now()))

@@ -1,7 +1,7 @@
 """Signalling nodes: which of them live, and what each must still do.
 
 A command is a row until its node says that it is done, and is sent again until then: a bus that dies cannot
-lose one.
+lose one. Silence closes none: it may be that of the bus or of the worker, while the node holds its sockets.
 """
 
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import Index, delete, func, select, text, true, update
+from sqlalchemy import Index, and_, delete, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, mapped_column
@@ -90,10 +90,19 @@ async def command(db: AsyncSession, node: str, command: Command) -> None:
 
 
 async def command_all(db: AsyncSession, command_for: type[Command], **fields: Any) -> None:
-    """Tell every node that may still hold sockets, also those that drain or have been silent for a moment."""
-    names = await db.scalars(select(Node.name).where(Node.seen_at > clock.now() - GONE).order_by(Node.name))
-    for name in list(names):
+    """Tell every node that may still hold sockets or calls, however long it has been silent."""
+    for name in await _holding(db):
         await command(db, name, command_for(**fields))
+
+
+async def _holding(db: AsyncSession) -> list[str]:
+    """All that are known, but for those that said that they stop, a while before the newest word of any.
+
+    When nobody was heard for long, it is the bus or the worker that was away, and not the nodes.
+    """
+    newest = select(func.max(Node.seen_at)).scalar_subquery()
+    stopped = and_(Node.draining.is_(True), Node.seen_at < newest - GONE)
+    return list(await db.scalars(select(Node.name).where(~stopped).order_by(Node.name)))
 
 
 async def repeat_commands(database: Database, bus: Bus, unreadable: set[UUID]) -> None:
@@ -102,7 +111,6 @@ async def repeat_commands(database: Database, bus: Bus, unreadable: set[UUID]) -
     `unreadable` holds what was reported to be no command that this release knows.
     """
     async with database.transaction() as db:
-        await _close_commands_of_gone_nodes(db)
         rows = await _overdue(db)
     sent = []
     for row in rows:
@@ -177,16 +185,6 @@ async def apply(db: AsyncSession, fact: NodeAlive | CommandDone) -> None:
 
 
 async def clear_away(db: AsyncSession, before: datetime) -> None:
-    """Forget commands that were done, and nodes that were last heard of, before then."""
-    await db.execute(delete(NodeCommand).where(NodeCommand.done_at < before))
+    """Forget commands that are from, and nodes that were last heard of, before then."""
+    await db.execute(delete(NodeCommand).where(NodeCommand.created_at < before))
     await db.execute(delete(Node).where(Node.seen_at < before))
-
-
-async def _close_commands_of_gone_nodes(db: AsyncSession) -> None:
-    """A node that has been silent for minutes holds no socket any more; nothing is left to be done there."""
-    alive = select(Node.name).where(Node.seen_at > clock.now() - GONE)
-    await db.execute(
-        update(NodeCommand)
-        .where(NodeCommand.done_at.is_(None), NodeCommand.node.not_in(alive))
-        .values(done_at=func.now())
-    )

@@ -1,4 +1,4 @@
-"""The worker: runs jobs, takes in facts from signalling, repeats commands, and closes leases that lapsed."""
+"""The worker: runs jobs, takes in facts from signalling, repeats commands, and closes what lapsed."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from app.accounts import expiry
 from app.accounts import queries as accounts
 from app.core import clock, idempotency, jobs, logging, mail, nodes, outbox
 from app.core.db import Database, open_database
@@ -57,13 +58,15 @@ def _refuse(fact: Fact, refused: set[uuid.UUID]) -> None:
 
 
 async def keep_house(database: Database, bus: Bus, settings: Settings) -> None:
-    """Close lapsed leases, repeat unanswered commands, and publish what was left behind."""
+    """Close lapsed leases and sign-ins, repeat unanswered commands, and publish what was left behind."""
     alive = settings.state_dir / "worker.alive"
     alive.parent.mkdir(parents=True, exist_ok=True)
     unreadable: set[uuid.UUID] = set()
     while True:
         async with database.transaction() as db:
             lapsed = await calls.lapse(db, settings)
+        async with database.transaction() as db:
+            await expiry.end_expired(db)
         await nodes.repeat_commands(database, bus, unreadable)
         async with database.transaction() as db:
             await outbox.sweep(db, bus)

@@ -19,6 +19,12 @@ def upgrade() -> None:
         "account", sa.Column("show_presence", sa.Boolean(), nullable=False, server_default=sa.true())
     )
     op.alter_column("account", "show_presence", server_default=None)
+    op.create_index(
+        "ix_sign_in_session_open",
+        "sign_in_session",
+        ["expires_at"],
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
     _streams()
     _chat()
     op.execute(
@@ -181,6 +187,7 @@ def _chat() -> None:
 def downgrade() -> None:
     for table in ("read_mark", "message", "conversation", "stream_event", "stream"):
         op.drop_table(table)
+    op.drop_index("ix_sign_in_session_open", table_name="sign_in_session")
     op.drop_column("account", "show_presence")
     op.drop_column("node", "public_key")
     op.execute("ALTER INDEX pk_node_command RENAME TO pk_call_command")

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from app import worker
+from app.accounts import expiry
 from app.core import clock, nodes
 from app.core.nodes import Node, NodeCommand
 from app.scheduling import calls
@@ -86,6 +87,32 @@ async def test_what_a_silent_node_must_do_waits_for_it_however_long(world: World
     (revoked,) = set(heard)
     assert isinstance(revoked, RevokeSession)
     assert revoked.session_id == person.session_id
+
+
+async def test_a_sign_in_whose_time_is_over_closes_what_it_opened(
+    world: World, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiry, "MOST_AT_ONCE", 2)
+    over = [await world.person() for _ in range(3)]
+    still, left = await world.person(), await world.person()
+    await left.ok("DELETE", "/v1/sessions/current")
+    await world.node()
+    ids = [person.session_id for person in (*over, left)]
+    await world.run("UPDATE sign_in_session SET expires_at = now() WHERE id = ANY(:ids)", ids=ids)
+    heard: list[Command] = []
+
+    async def all_told() -> bool:
+        return len({command.id for command in heard}) == 3
+
+    async with running(worker.keep_house(world.database, bus, world.app.state.settings), obeyed(bus, heard)):
+        await until(all_told)
+        await asyncio.sleep(0.6)
+    revoked = {command for command in heard if isinstance(command, RevokeSession)}
+    assert {command.session_id for command in revoked} == {person.session_id for person in over}
+    assert len(await world.run("SELECT 1 FROM node_command")) == 3, "each once"
+    reasons = await world.run("SELECT DISTINCT end_reason FROM sign_in_session WHERE id = ANY(:ids)", ids=ids)
+    assert {row.end_reason for row in reasons} == {"expired", "signed_out"}
+    await still.ok("GET", "/v1/me")
 
 
 async def test_what_is_new_is_not_repeated_yet(world: World) -> None:

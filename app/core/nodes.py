@@ -4,6 +4,8 @@ A command is a row until its node says that it is done, and is sent again until 
 lose one. Silence closes none: it may be that of the bus or of the worker, while the node holds its sockets.
 """
 
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from app.core import clock
-from app.core.db import Base, Database, after_commit, instant
+from app.core.db import Base, Database, after_commit, before_commit, instant
 from signalling.contracts.bus import Bus, BusUnavailable
 from signalling.contracts.calls import Command, CommandDone, NodeAlive, command_adapter
 
@@ -25,6 +27,7 @@ GONE = timedelta(minutes=5)
 UNANSWERED = timedelta(seconds=0.3)
 PATIENCE = timedelta(seconds=5)
 """The longest time between two repetitions of a command: it may be one that its node cannot read."""
+SENDING_SECONDS = 3.0
 MOST_AT_ONCE = 500
 """Repetitions to one node in one turn."""
 
@@ -77,22 +80,38 @@ async def by_name(db: AsyncSession, name: str) -> Node | None:
     return await db.scalar(select(Node).where(Node.name == name, Node.seen_at > clock.now() - GONE))
 
 
-async def command(db: AsyncSession, node: str, command: Command) -> None:
-    """Tell one node to do something, once this transaction has committed."""
-    db.add(NodeCommand(id=command.id, node=node, payload=command.model_dump(mode="json")))
-    bus: Bus | None = db.info.get("bus")
-    if bus is not None:
-
-        async def publish() -> None:
-            await bus.publish_command(node, command)
-
-        after_commit(db, publish)
-
-
 async def command_all(db: AsyncSession, command_for: type[Command], **fields: Any) -> None:
-    """Tell every node that may still hold sockets or calls, however long it has been silent."""
-    for name in await _holding(db):
-        await command(db, name, command_for(**fields))
+    """Tell every node that may still hold sockets or calls, once this transaction has committed."""
+    noted: list[Callable[[], Command]] = db.info.setdefault("commands", [])
+    if not noted:
+        before_commit(db, _address)
+    noted.append(lambda: command_for(**fields))
+
+
+async def _address(db: AsyncSession) -> None:
+    """Write down for each node what was noted. Which nodes there are is asked after all else has happened."""
+    noted, db.info["commands"] = db.info["commands"], []
+    names = await _holding(db)
+    commands = [(name, make()) for make in noted for name in names]
+    db.add_all(
+        NodeCommand(id=command.id, node=name, payload=command.model_dump(mode="json"))
+        for name, command in commands
+    )
+    bus: Bus | None = db.info.get("bus")
+    leaving: list[tuple[str, Command]] = db.info.setdefault("leaving", [])
+    if bus is not None and not leaving:
+        after_commit(db, lambda: _send(bus, leaving))
+    leaving += commands
+
+
+async def _send(bus: Bus, commands: Sequence[tuple[str, Command]]) -> None:
+    """Send these while the bus takes them; a request waits for it, so what is left is for the worker."""
+    try:
+        async with asyncio.timeout(SENDING_SECONDS):
+            for name, command in commands:
+                await bus.publish_command(name, command)
+    except (BusUnavailable, TimeoutError) as error:
+        log.warning("commands_not_sent", count=len(commands), reason=str(error) or "the bus is slow")
 
 
 async def _holding(db: AsyncSession) -> list[str]:

@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from app.core import clock, outbox
 from app.core.streams import StreamEvent
+from tests.app.cost import Statements
 from tests.app.problems import problem
 from tests.app.talk import (
     conversation_at,
@@ -73,28 +74,6 @@ async def test_one_person_says_only_so_much_in_a_minute(world: World) -> None:
 
 
 # Cost
-
-
-class Statements:
-    """Counts what a piece of work asks of the database."""
-
-    def __init__(self, world: World) -> None:
-        self.engine = world.database.engine.sync_engine
-        self.seen: list[str] = []
-
-    def _note(self, *said: Any) -> None:
-        self.seen.append(said[2])
-
-    def __enter__(self) -> "Statements":
-        event.listen(self.engine, "before_cursor_execute", self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        event.remove(self.engine, "before_cursor_execute", self._note)
-
-    def of_requests(self) -> int:
-        """Without those by which the relay notes in the background what has left."""
-        return len([one for one in self.seen if "SET relayed_at" not in one])
 
 
 async def test_saying_something_costs_six_statements(world: World) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
+from typing_extensions import override
 
 from app import worker
 from app.accounts import expiry
@@ -13,7 +14,7 @@ from app.core import clock, nodes
 from app.core.nodes import Node, NodeCommand
 from app.scheduling import calls
 from app.settings import Settings
-from signalling.contracts.bus import Bus
+from signalling.contracts.bus import Bus, BusUnavailable
 from signalling.contracts.bus_memory import Exchange, MemoryBus
 from signalling.contracts.calls import (
     Command,
@@ -23,6 +24,7 @@ from signalling.contracts.calls import (
     RevokeSession,
 )
 from tests.app.at_work import alive, obeyed, running, until, waiting
+from tests.app.cost import Statements
 from tests.logs import capture
 from tests.world import NODE, World
 
@@ -240,6 +242,42 @@ async def test_an_answer_is_2xx_also_when_the_bus_is_away_and_the_command_follow
     (row,) = await world.rows(select(NodeCommand))
     assert (row.node, row.done_at) == (NODE, None)
     assert (await world.client.get("/readyz")).json()["code"] == "bus_unavailable"
+
+
+class Stuck(MemoryBus):
+    """A bus that takes a command and does not say so, or has no room for it."""
+
+    def __init__(self, *, fails: bool) -> None:
+        super().__init__(Exchange())
+        self.asked = 0
+        self._fails = fails
+
+    @override
+    async def publish_command(self, node: str, command: Command) -> None:
+        self.asked += 1
+        if self._fails:
+            raise BusUnavailable("no room")
+        await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_nobody_waits_for_a_bus_that_is_stuck_more_than_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    monkeypatch.setattr(nodes, "SENDING_SECONDS", 0.2)
+    mentee, mentor = await world.two()
+    pairing = await world.pair(mentee, mentor)
+    for day in range(1, 4):
+        await world.meet(mentee, mentor, pairing["id"], clock.now() + timedelta(days=day))
+    await world.node()
+    await world.save(Node(name="second", url="ws://second", draining=False, calls=0, seen_at=clock.now()))
+    stuck = world.database.context["bus"] = Stuck(fails=fails)
+    with Statements(world) as statements:
+        async with asyncio.timeout(5):
+            await mentee.ok("POST", f"/v1/pairings/{pairing['id']}/end")
+    assert stuck.asked == 1
+    assert len(await world.run("SELECT 1 FROM node_command")) == 8, "four conversations, two nodes"
+    assert len([one for one in statements.seen if "FROM node" in one]) == 1
 
 
 async def test_saying_done_twice_or_of_nothing_is_fine(world: World, bus: Bus) -> None:

@@ -27,6 +27,8 @@ log = structlog.get_logger()
 HOUSEKEEPING_SECONDS = 0.25
 CLEARING_SECONDS = 3600.0
 KEPT = timedelta(days=14)
+IN_THE_WAY = {"40001", "40P01", "55P03", "57014"}
+"""SQLSTATE of serialization_failure, deadlock_detected, lock_not_available and query_canceled."""
 
 
 async def take_in_facts(database: Database, bus: Bus) -> None:
@@ -38,8 +40,8 @@ async def take_in_facts(database: Database, bus: Bus) -> None:
             async with database.transaction() as db:
                 await calls.apply(db, delivery.fact)
         except DBAPIError as error:
-            if error.connection_invalidated or isinstance(error, OperationalError):
-                raise  # the database is away: all of them must wait
+            if _is_away(error):
+                raise  # all of them must wait
             _refuse(delivery.fact, refused)
             continue
         except Exception:
@@ -48,6 +50,13 @@ async def take_in_facts(database: Database, bus: Bus) -> None:
             continue
         with contextlib.suppress(BusUnavailable):
             await delivery.committed()
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Whether the database is away, and not only in the way of one transaction: deadlock, lock, time-out."""
+    if getattr(error.orig, "sqlstate", None) in IN_THE_WAY:
+        return False
+    return error.connection_invalidated or isinstance(error, OperationalError)
 
 
 def _refuse(fact: Fact, refused: set[uuid.UUID]) -> None:

@@ -50,6 +50,6 @@ async def obeyed(bus: Bus, heard: list[Command], node: str = NODE) -> None:
         heard.append(command)
 
 
-async def acknowledged(bus: Bus, heard: list[UUID]) -> None:
-    async for fact_id in bus.acknowledgements(NODE):
+async def acknowledged(bus: Bus, heard: list[UUID], node: str = NODE) -> None:
+    async for fact_id in bus.acknowledgements(node):
         heard.append(fact_id)

@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -110,6 +110,40 @@ async def test_a_fact_that_cannot_be_taken_in_keeps_no_other_out(
     assert heard == [good.id]
     assert tries > 1, "it comes again"
     assert [(line["event"], line["id"]) for line in logged] == [("fact_failed", str(bad.id))]
+    await bus.close()
+
+
+async def test_a_fact_that_waits_in_vain_for_a_lock_keeps_no_other_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is not away: the one fact comes again, and the others wait for nothing."""
+    bus = MemoryBus(Exchange(), claim_seconds=0.2)
+    real, heard = calls.apply, list[UUID]()
+    await world.save(Node(name="held", url="ws://x", draining=False, calls=0, seen_at=clock.now()))
+    stuck, other = alive("held"), alive(NODE)
+
+    async def impatient(db: AsyncSession, fact: Fact) -> None:
+        await db.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        await real(db, fact)
+
+    async def answered() -> bool:
+        return other.id in heard
+
+    async def both() -> bool:
+        return {stuck.id, other.id} == set(heard)
+
+    monkeypatch.setattr(calls, "apply", impatient)
+    logged = capture(monkeypatch, worker)
+    listening = [acknowledged(bus, heard, name) for name in ("held", NODE)]
+    async with running(worker.take_in_facts(world.database, bus), *listening) as tasks:
+        async with world.database.transaction() as db:
+            await db.execute(text("SELECT 1 FROM node WHERE name = 'held' FOR UPDATE"))
+            await bus.publish_fact(stuck)
+            await bus.publish_fact(other)
+            await until(answered)
+        await until(both)
+        assert not tasks[0].done()
+    assert {(line["event"], line["id"]) for line in logged} == {("fact_failed", str(stuck.id))}
     await bus.close()
 
 

@@ -84,6 +84,16 @@ async def test_saying_something_costs_six_statements(world: World) -> None:
     assert statements.of_requests() == 6, statements.seen
 
 
+async def test_reading_counts_what_is_left_once(world: World) -> None:
+    mentee, mentor, talk = await pair(world)
+    said = await say(mentee, talk)
+    for seq, unread in ((0, 1), (said["seq"], 0), (10**6, 0)):
+        with Statements(world) as statements:
+            reading = await mentor.ok("POST", f"/v1/conversations/{talk['id']}/read", {"seq": seq})
+        assert reading["unread"] == unread
+        assert len([one for one in statements.seen if "unread" in one]) == 1
+
+
 async def test_a_list_costs_the_same_whatever_is_in_it(world: World) -> None:
     place = await world.organisation()
     mentor = await world.member(place, "Mentor", capacity=20)

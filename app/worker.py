@@ -1,4 +1,4 @@
-"""The worker: runs jobs, takes in facts from signalling, repeats commands, and closes leases that lapsed."""
+"""The worker: runs jobs, takes in facts from signalling, repeats commands, and closes what lapsed."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from app.accounts import expiry
 from app.accounts import queries as accounts
 from app.core import clock, idempotency, jobs, logging, mail, nodes, outbox
 from app.core.db import Database, open_database
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 HOUSEKEEPING_SECONDS = 0.25
 CLEARING_SECONDS = 3600.0
 KEPT = timedelta(days=14)
+IN_THE_WAY = {"40001", "40P01", "55P03", "57014"}
+"""SQLSTATE of serialization_failure, deadlock_detected, lock_not_available and query_canceled."""
 
 
 async def take_in_facts(database: Database, bus: Bus) -> None:
@@ -37,8 +40,8 @@ async def take_in_facts(database: Database, bus: Bus) -> None:
             async with database.transaction() as db:
                 await calls.apply(db, delivery.fact)
         except DBAPIError as error:
-            if error.connection_invalidated or isinstance(error, OperationalError):
-                raise  # the database is away: all of them must wait
+            if _is_away(error):
+                raise  # all of them must wait
             _refuse(delivery.fact, refused)
             continue
         except Exception:
@@ -49,6 +52,13 @@ async def take_in_facts(database: Database, bus: Bus) -> None:
             await delivery.committed()
 
 
+def _is_away(error: DBAPIError) -> bool:
+    """Whether the database is away, and not only in the way of one transaction: deadlock, lock, time-out."""
+    if getattr(error.orig, "sqlstate", None) in IN_THE_WAY:
+        return False
+    return error.connection_invalidated or isinstance(error, OperationalError)
+
+
 def _refuse(fact: Fact, refused: set[uuid.UUID]) -> None:
     """Report a fact that cannot be taken in, once: it comes again every few seconds, for ever."""
     if fact.id not in refused:
@@ -57,13 +67,16 @@ def _refuse(fact: Fact, refused: set[uuid.UUID]) -> None:
 
 
 async def keep_house(database: Database, bus: Bus, settings: Settings) -> None:
-    """Close lapsed leases, repeat unanswered commands, and publish what was left behind."""
+    """Close lapsed leases and sign-ins, repeat unanswered commands, and publish what was left behind."""
     alive = settings.state_dir / "worker.alive"
     alive.parent.mkdir(parents=True, exist_ok=True)
+    unreadable: set[uuid.UUID] = set()
     while True:
         async with database.transaction() as db:
             lapsed = await calls.lapse(db, settings)
-            await nodes.repeat_commands(db, bus)
+        async with database.transaction() as db:
+            await expiry.end_expired(db)
+        await nodes.repeat_commands(database, bus, unreadable)
         async with database.transaction() as db:
             await outbox.sweep(db, bus)
         alive.touch()

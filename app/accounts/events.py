@@ -6,7 +6,7 @@ from app.core.db import Event
 
 
 class SessionEnded(Event):
-    """A device was signed out."""
+    """A device was signed out, or its time was over."""
 
     session_id: UUID
     account_id: UUID

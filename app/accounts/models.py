@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core import clock
@@ -33,6 +33,9 @@ class SignInSession(Base):
     """One sign-in on one device: the family of its refresh tokens, of which only `generation` is alive."""
 
     __tablename__ = "sign_in_session"
+    __table_args__ = (
+        Index("ix_sign_in_session_open", "expires_at", postgresql_where=text("ended_at IS NULL")),
+    )
 
     id: Mapped[UUID] = identity()
     account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)

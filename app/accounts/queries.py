@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, delete, or_, select, update
+from sqlalchemy import Select, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -115,6 +115,26 @@ async def same_attempt(
     )
 
 
+async def end_expired(db: AsyncSession, most: int) -> list[SignInSession]:
+    """End sessions whose time is over, so many of them; returns those."""
+    now = clock.now()
+    over = (
+        select(SignInSession.id)
+        .where(SignInSession.ended_at.is_(None), SignInSession.expires_at <= now)
+        .order_by(SignInSession.expires_at)
+        .limit(most)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    rows = await db.scalars(
+        update(SignInSession)
+        .where(SignInSession.id.in_(over))
+        .values(ended_at=now, end_reason="expired")
+        .returning(SignInSession)
+        .execution_options(synchronize_session=False)
+    )
+    return list(rows)
+
+
 async def mailed_secret(db: AsyncSession, secret: str, purpose: Purpose) -> MailedSecret | None:
     """The locked row of a mailed secret."""
     return await db.scalar(
@@ -127,8 +147,7 @@ async def mailed_secret(db: AsyncSession, secret: str, purpose: Purpose) -> Mail
 async def clear_away(db: AsyncSession, before: datetime) -> None:
     """Forget mailed secrets and sign-ins that were over before then."""
     await db.execute(delete(MailedSecret).where(MailedSecret.expires_at < before))
-    over = or_(SignInSession.ended_at < before, SignInSession.expires_at < before)
-    await db.execute(delete(SignInSession).where(over))
+    await db.execute(delete(SignInSession).where(SignInSession.ended_at < before))
 
 
 async def void_mailed_secrets(db: AsyncSession, account_id: UUID, purpose: Purpose) -> None:

@@ -54,12 +54,15 @@ class Conversation(Base):
         return Address(StreamKind.CONVERSATION, self.id)
 
 
+SAID_ONCE = "uq_message_author_account_id_client_id"
+
+
 class Message(Base):
     """Something that someone said. `seq` is the place of its posting in the conversation's stream."""
 
     __tablename__ = "message"
     __table_args__ = (
-        UniqueConstraint("author_account_id", "client_id"),
+        UniqueConstraint("author_account_id", "client_id", name=SAID_ONCE),
         Index("ix_message_conversation_id_seq", "conversation_id", "seq", unique=True),
     )
 

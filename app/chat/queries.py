@@ -381,6 +381,11 @@ def _all_memberships(actor: Actor) -> ScalarSelect[list[UUID]]:
     return ids.scalar_subquery()
 
 
+async def head(db: AsyncSession, conversation_id: UUID) -> int:
+    """The number of the newest event."""
+    return await db.scalar(select(Stream.seq).where(Stream.id == conversation_id)) or 0
+
+
 async def move_mark(db: AsyncSession, actor: Actor, conversation_id: UUID, seq: int) -> bool:
     """Put the actor's mark at `seq`; False when it stands there or further on already."""
     mark = insert(ReadMark).values(

@@ -13,7 +13,7 @@ from app.audit import service as audit
 from app.blocks import queries as blocks
 from app.blocks.events import Blocked, Unblocked
 from app.chat import access, queries
-from app.chat.models import Conversation, ConversationKind, Message
+from app.chat.models import SAID_ONCE, Conversation, ConversationKind, Message
 from app.chat.queries import Place
 from app.chat.schemas import (
     ConversationRead,
@@ -27,6 +27,7 @@ from app.chat.schemas import (
     describe,
 )
 from app.core import streams
+from app.core.db import violates
 from app.core.errors import Invalid, invalid
 from app.core.locks import lock
 from app.core.streams import Address, StreamKind
@@ -86,8 +87,7 @@ async def told(db: AsyncSession, ids: Sequence[UUID]) -> Mapping[UUID, Mapping[s
 async def mark_read(db: AsyncSession, actor: Actor, conversation_id: UUID, body: ReadUpTo) -> ReadingRead:
     """Move the actor's mark forward, at most to the newest event; their other devices hear of it."""
     await queries.must_hear(db, actor, conversation_id)
-    head = (await queries.aspects(db, actor, [conversation_id]))[conversation_id].head
-    seq = min(body.seq, head)
+    seq = min(body.seq, await queries.head(db, conversation_id))
     if seq > 0 and await queries.move_mark(db, actor, conversation_id, seq):
         _tell(db, await queries.own_parts(db, actor, conversation_id), READ, conversation_id)
     return (await queries.aspects(db, actor, [conversation_id]))[conversation_id].reading
@@ -125,8 +125,10 @@ async def say(db: AsyncSession, actor: Actor, conversation_id: UUID, body: Messa
     message.seq, message.posted_at = numbered.seq, numbered.created_at
     try:
         await queries.post(db, message)
-    except IntegrityError:  # at this moment it is being used in another conversation
-        raise _reused() from None
+    except IntegrityError as error:
+        if not violates(error, SAID_ONCE):
+            raise
+        raise _reused() from None  # at this moment it is being used in another conversation
     return message
 
 

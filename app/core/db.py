@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import DateTime, MetaData, event
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, MappedColumn, mapped_column, relationship
 from sqlalchemy.types import Text
@@ -146,6 +146,11 @@ def after_commit(db: AsyncSession, run: AfterCommit) -> None:
     db.info["after_commit"].append(run)
 
 
+def violates(error: IntegrityError, constraint: str) -> bool:
+    """Whether it is this constraint that the database held up."""
+    return getattr(getattr(error.orig, "diag", None), "constraint_name", None) == constraint
+
+
 async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:
     database: Database = request.app.state.database
     async with database.transaction() as session:
@@ -166,4 +171,5 @@ __all__ = [
     "identity",
     "instant",
     "open_database",
+    "violates",
 ]

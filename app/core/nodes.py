@@ -1,27 +1,37 @@
 """Signalling nodes: which of them live, and what each must still do.
 
 A command is a row until its node says that it is done, and is sent again until then: a bus that dies cannot
-lose one.
+lose one. Silence closes none: it may be that of the bus or of the worker, while the node holds its sockets.
 """
 
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, delete, func, select, text, update
+import structlog
+from pydantic import ValidationError
+from sqlalchemy import Index, and_, delete, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from app.core import clock
-from app.core.db import Base, after_commit, instant
+from app.core.db import Base, Database, after_commit, before_commit, instant
 from signalling.contracts.bus import Bus, BusUnavailable
 from signalling.contracts.calls import Command, CommandDone, NodeAlive, command_adapter
 
 ALIVE = timedelta(seconds=20)
 GONE = timedelta(minutes=5)
 UNANSWERED = timedelta(seconds=0.3)
+PATIENCE = timedelta(seconds=5)
+"""The longest time between two repetitions of a command: it may be one that its node cannot read."""
+SENDING_SECONDS = 3.0
 MOST_AT_ONCE = 500
+"""Repetitions to one node in one turn."""
+
+log = structlog.get_logger()
 
 
 class Node(Base):
@@ -42,12 +52,16 @@ class NodeCommand(Base):
     """Something a node must do. Kept until the node says that it is done, and sent again until then."""
 
     __tablename__ = "node_command"
-    __table_args__ = (Index("ix_node_command_open", "created_at", postgresql_where=text("done_at IS NULL")),)
+    __table_args__ = (
+        Index("ix_node_command_open", "node", "repeat_at", postgresql_where=text("done_at IS NULL")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     node: Mapped[str]
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = instant(default_factory=clock.now)
+    repeat_at: Mapped[datetime] = instant(default_factory=lambda: clock.now() + UNANSWERED)
+    """Those that were not sent for the longest time come first, so that none keeps another out."""
     done_at: Mapped[datetime | None] = instant(default=None)
 
 
@@ -66,39 +80,104 @@ async def by_name(db: AsyncSession, name: str) -> Node | None:
     return await db.scalar(select(Node).where(Node.name == name, Node.seen_at > clock.now() - GONE))
 
 
-async def command(db: AsyncSession, node: str, command: Command) -> None:
-    """Tell one node to do something, once this transaction has committed."""
-    db.add(NodeCommand(id=command.id, node=node, payload=command.model_dump(mode="json")))
-    bus: Bus | None = db.info.get("bus")
-    if bus is not None:
-
-        async def publish() -> None:
-            await bus.publish_command(node, command)
-
-        after_commit(db, publish)
-
-
 async def command_all(db: AsyncSession, command_for: type[Command], **fields: Any) -> None:
-    """Tell every node that may still hold sockets, also those that drain or have been silent for a moment."""
-    names = await db.scalars(select(Node.name).where(Node.seen_at > clock.now() - GONE).order_by(Node.name))
-    for name in list(names):
-        await command(db, name, command_for(**fields))
+    """Tell every node that may still hold sockets or calls, once this transaction has committed."""
+    noted: list[Callable[[], Command]] = db.info.setdefault("commands", [])
+    if not noted:
+        before_commit(db, _address)
+    noted.append(lambda: command_for(**fields))
 
 
-async def repeat_commands(db: AsyncSession, bus: Bus) -> None:
-    """Send again what no node has answered."""
-    await _close_commands_of_gone_nodes(db)
-    rows = await db.scalars(
-        select(NodeCommand)
-        .where(NodeCommand.done_at.is_(None), NodeCommand.created_at < clock.now() - UNANSWERED)
-        .order_by(NodeCommand.created_at)
-        .limit(MOST_AT_ONCE)
+async def _address(db: AsyncSession) -> None:
+    """Write down for each node what was noted. Which nodes there are is asked after all else has happened."""
+    noted, db.info["commands"] = db.info["commands"], []
+    names = await _holding(db)
+    commands = [(name, make()) for make in noted for name in names]
+    db.add_all(
+        NodeCommand(id=command.id, node=name, payload=command.model_dump(mode="json"))
+        for name, command in commands
     )
+    bus: Bus | None = db.info.get("bus")
+    leaving: list[tuple[str, Command]] = db.info.setdefault("leaving", [])
+    if bus is not None and not leaving:
+        after_commit(db, lambda: _send(bus, leaving))
+    leaving += commands
+
+
+async def _send(bus: Bus, commands: Sequence[tuple[str, Command]]) -> None:
+    """Send these while the bus takes them; a request waits for it, so what is left is for the worker."""
+    try:
+        async with asyncio.timeout(SENDING_SECONDS):
+            for name, command in commands:
+                await bus.publish_command(name, command)
+    except (BusUnavailable, TimeoutError) as error:
+        log.warning("commands_not_sent", count=len(commands), reason=str(error) or "the bus is slow")
+
+
+async def _holding(db: AsyncSession) -> list[str]:
+    """All that are known, but for those that said that they stop, a while before the newest word of any.
+
+    When nobody was heard for long, it is the bus or the worker that was away, and not the nodes.
+    """
+    newest = select(func.max(Node.seen_at)).scalar_subquery()
+    stopped = and_(Node.draining.is_(True), Node.seen_at < newest - GONE)
+    return list(await db.scalars(select(Node.name).where(~stopped).order_by(Node.name)))
+
+
+async def repeat_commands(database: Database, bus: Bus, unreadable: set[UUID]) -> None:
+    """Send again what nodes that live have not answered; ever more rarely, what stays without an answer.
+
+    `unreadable` holds what was reported to be no command that this release knows.
+    """
+    async with database.transaction() as db:
+        rows = await _overdue(db)
+    sent = []
     for row in rows:
         try:
             await bus.publish_command(row.node, command_adapter.validate_python(row.payload))
+        except ValidationError:
+            if row.id not in unreadable:
+                log.error("command_unreadable", id=str(row.id), node=row.node, kind=row.payload.get("kind"))
+                unreadable.add(row.id)
         except BusUnavailable:
-            return
+            break
+        sent.append(row.id)
+    if sent:
+        async with database.transaction() as db:
+            await _put_off(db, sent)
+
+
+async def _overdue(db: AsyncSession) -> list[NodeCommand]:
+    """What is to be sent again now: of each node that lives so many, the oldest first."""
+    now = clock.now()
+    waiting = (
+        select(NodeCommand)
+        .where(NodeCommand.node == Node.name, NodeCommand.done_at.is_(None), NodeCommand.repeat_at < now)
+        .order_by(NodeCommand.repeat_at)
+        .limit(MOST_AT_ONCE)
+        .lateral()
+    )
+    command = aliased(NodeCommand, waiting)
+    rows = await db.scalars(
+        select(command)
+        .select_from(Node)
+        .join(waiting, true())
+        .where(Node.seen_at > now - ALIVE)
+        .order_by(command.created_at)
+    )
+    return list(rows)
+
+
+async def _put_off(db: AsyncSession, ids: list[UUID]) -> None:
+    now = clock.now()
+    pause = func.least(func.greatest(now - NodeCommand.created_at, UNANSWERED), PATIENCE)
+    locked = select(NodeCommand.id).where(NodeCommand.id.in_(ids)).order_by(NodeCommand.id).with_for_update()
+    await db.execute(
+        update(NodeCommand)
+        .where(NodeCommand.id.in_(locked))
+        .values(repeat_at=now + pause)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def apply(db: AsyncSession, fact: NodeAlive | CommandDone) -> None:
@@ -125,16 +204,6 @@ async def apply(db: AsyncSession, fact: NodeAlive | CommandDone) -> None:
 
 
 async def clear_away(db: AsyncSession, before: datetime) -> None:
-    """Forget commands that were done, and nodes that were last heard of, before then."""
-    await db.execute(delete(NodeCommand).where(NodeCommand.done_at < before))
+    """Forget commands that are from, and nodes that were last heard of, before then."""
+    await db.execute(delete(NodeCommand).where(NodeCommand.created_at < before))
     await db.execute(delete(Node).where(Node.seen_at < before))
-
-
-async def _close_commands_of_gone_nodes(db: AsyncSession) -> None:
-    """A node that has been silent for minutes holds no socket any more; nothing is left to be done there."""
-    alive = select(Node.name).where(Node.seen_at > clock.now() - GONE)
-    await db.execute(
-        update(NodeCommand)
-        .where(NodeCommand.done_at.is_(None), NodeCommand.node.not_in(alive))
-        .values(done_at=func.now())
-    )

@@ -125,6 +125,8 @@ class _Pending:
     numbered: list[Numbered] = field(default_factory=list)
     versions: dict[UUID, int] = field(default_factory=dict)
     """The roster versions of the streams that are locked."""
+    finished: bool = False
+    """Nothing can be noted any more: everything has its place."""
 
 
 def new_epoch() -> str:
@@ -136,12 +138,15 @@ def announce(
     db: AsyncSession, stream: Address, kind: str, subject_id: UUID | None = None, *, by: UUID | None = None
 ) -> None:
     """Note that something happened, for the hearers of `stream`; saying the same twice is saying it once."""
-    _pending(db).notes.setdefault(stream, {})[_Noted(kind, subject_id, by)] = None
+    _noting(db).notes.setdefault(stream, {})[_Noted(kind, subject_id, by)] = None
 
 
 def change_roster(db: AsyncSession, stream: Address) -> None:
-    """Note that who may hear `stream` is not the same any more."""
-    _pending(db).rosters.add(stream)
+    """Note that who may hear `stream` is not the same any more; before the stream is locked."""
+    pending = _noting(db)
+    if stream.id in pending.versions and stream not in pending.rosters:
+        raise RuntimeError("This stream is locked with its roster as it was: change it, then number.")
+    pending.rosters.add(stream)
 
 
 class Publisher(Protocol):
@@ -159,9 +164,17 @@ def _pending(db: AsyncSession) -> _Pending:
     return pending
 
 
+def _noting(db: AsyncSession) -> _Pending:
+    pending = _pending(db)
+    if pending.finished:
+        raise RuntimeError("Streams have been numbered for the commit: announce before it begins.")
+    return pending
+
+
 async def _finish(db: AsyncSession) -> None:
     await number(db)
     pending = _pending(db)
+    pending.finished = True
     for stream in sorted(pending.rosters, key=lambda stream: stream.id):
         version = pending.versions[stream.id]
         await nodes.command_all(db, RosterChanged, stream=stream.id, version=version)

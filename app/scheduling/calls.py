@@ -140,13 +140,13 @@ def _ice_policy(settings: Settings, people: list[Membership]) -> Literal["all", 
 
 
 async def end(db: AsyncSession, call: Call) -> None:
-    """End a call for everybody, at once and for good."""
-    await nodes.command(db, call.node, EndCall(call_id=call.id))
+    """End a call for everybody, at once and for good, also on the nodes that it has moved away from."""
+    await nodes.command_all(db, EndCall, call_id=call.id)
 
 
 async def remove(db: AsyncSession, call: Call, membership_ids: tuple[UUID, ...]) -> None:
-    """Put these people out of a call, at once."""
-    await nodes.command(db, call.node, RemoveFromCall(call_id=call.id, membership_ids=membership_ids))
+    """Put these people out of a call, at once, wherever it has been held."""
+    await nodes.command_all(db, RemoveFromCall, call_id=call.id, membership_ids=membership_ids)
 
 
 async def session_ended(db: AsyncSession, event: SessionEnded) -> None:

@@ -19,6 +19,12 @@ def upgrade() -> None:
         "account", sa.Column("show_presence", sa.Boolean(), nullable=False, server_default=sa.true())
     )
     op.alter_column("account", "show_presence", server_default=None)
+    op.create_index(
+        "ix_sign_in_session_open",
+        "sign_in_session",
+        ["expires_at"],
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
     _streams()
     _chat()
     op.execute(
@@ -49,7 +55,18 @@ def upgrade() -> None:
 
 def _nodes() -> None:
     op.rename_table("call_command", "node_command")
-    op.execute("ALTER INDEX ix_call_command_open RENAME TO ix_node_command_open")
+    op.add_column(
+        "node_command",
+        sa.Column("repeat_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    )
+    op.alter_column("node_command", "repeat_at", server_default=None)
+    op.drop_index("ix_call_command_open", table_name="node_command")
+    op.create_index(
+        "ix_node_command_open",
+        "node_command",
+        ["node", "repeat_at"],
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
     op.execute("ALTER INDEX pk_call_command RENAME TO pk_node_command")
     op.add_column("node", sa.Column("public_key", sa.Text(), nullable=False, server_default=""))
     op.alter_column("node", "public_key", server_default=None)
@@ -170,8 +187,16 @@ def _chat() -> None:
 def downgrade() -> None:
     for table in ("read_mark", "message", "conversation", "stream_event", "stream"):
         op.drop_table(table)
+    op.drop_index("ix_sign_in_session_open", table_name="sign_in_session")
     op.drop_column("account", "show_presence")
     op.drop_column("node", "public_key")
     op.execute("ALTER INDEX pk_node_command RENAME TO pk_call_command")
-    op.execute("ALTER INDEX ix_node_command_open RENAME TO ix_call_command_open")
+    op.drop_index("ix_node_command_open", table_name="node_command")
+    op.create_index(
+        "ix_call_command_open",
+        "node_command",
+        ["created_at"],
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.drop_column("node_command", "repeat_at")
     op.rename_table("node_command", "call_command")

@@ -1,15 +1,21 @@
-"""Shared databases for the suites that play hundreds of scenes: swept for each test instead of copied."""
+"""A node's end of the bus, and shared databases for the suites that play hundreds of scenes.
+
+Those are swept for each test instead of copied.
+"""
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
+from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
 from app.core.engines import libpq_url
 from app.main import create_app
 from app.settings import Settings
+from signalling.contracts.bus import Bus
+from signalling.contracts.bus_open import open_bus
 from tests.world import World
 
 
@@ -41,3 +47,11 @@ async def shared_world(shared_settings: Settings) -> AsyncIterator[World]:
     application = create_app(shared_settings)
     async with application.router.lifespan_context(application), World(application) as made:
         yield made
+
+
+@pytest.fixture
+async def bus(app: FastAPI) -> AsyncIterator[Bus]:
+    """A node's end of the application's bus."""
+    opened = open_bus(app.state.settings.valkey_url)
+    yield opened
+    await opened.close()

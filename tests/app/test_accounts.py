@@ -329,7 +329,7 @@ async def test_signing_out_tells_every_node_that_may_hold_a_call(world: World) -
     person = await world.person()
     await world.node()
     now = clock.now()
-    for name, draining, age in (("draining", True, 0), ("quiet", False, 60), ("gone", False, 600)):
+    for name, draining, age in (("draining", True, 0), ("quiet", False, 600), ("stopped", True, 600)):
         await world.run(
             "INSERT INTO node (name, url, draining, calls, public_key, seen_at) VALUES "
             "(:name, 'ws://x', :draining, 1, '', CAST(:now AS timestamptz) - make_interval(secs => :age))",

@@ -163,6 +163,40 @@ async def test_a_call_moves_when_its_node_dies_and_its_epoch_rises(world: World)
         assert answer["socket_url"] == f"ws://second:9/calls/{first['call_id']}"
 
 
+async def test_a_call_that_moved_is_ended_where_it_was_too(world: World) -> None:
+    """Its first node was silent, not dead: somebody may still be in the call there."""
+    mentee, mentor, path = await booked(world, 0)
+    await world.node()
+    await mentee.ok("POST", path)
+    await world.run("UPDATE node SET seen_at = now() - interval '1 hour'")
+    await world.save(Node(name="second", url="ws://second", draining=False, calls=0, seen_at=clock.now()))
+    call_id = (await mentor.ok("POST", path))["call_id"]
+    await mentor.ok("POST", f"{path.removesuffix('/ticket')}/cancel")
+    assert await commands(world, "end_call") == {(NODE, call_id), ("second", call_id)}
+
+
+async def test_whoever_leaves_is_put_out_of_a_call_that_moved(world: World) -> None:
+    place = await world.organisation()
+    coordinator = await world.member(place, "Coordinator", roles=ALL_ROLES)
+    lead, ann = await world.member(place, "Lead"), await world.member(place, "Ann")
+    circle = await world.circle(coordinator, [lead], [ann])
+    made = slot(lead, circle["id"], clock.now(), status="booked")
+    await world.save(made)
+    await world.node()
+    await ann.ok("POST", f"/v1/meetings/{made.id}/ticket")
+    await world.run("UPDATE node SET seen_at = now() - interval '1 minute'")
+    await world.save(Node(name="second", url="ws://second", draining=False, calls=0, seen_at=clock.now()))
+    call_id = (await lead.ok("POST", f"/v1/meetings/{made.id}/ticket"))["call_id"]
+    await ann.ok("POST", f"/v1/pairings/{circle['id']}/leave")
+    assert await commands(world, "remove_from_call") == {(NODE, call_id), ("second", call_id)}
+
+
+async def commands(world: World, kind: str) -> set[tuple[str, str]]:
+    """Which nodes must do this with which call."""
+    rows = await world.run("SELECT node, payload FROM node_command")
+    return {(row.node, row.payload["call_id"]) for row in rows if row.payload["kind"] == kind}
+
+
 def with_turn(app: FastAPI) -> Settings:
     settings: Settings = app.state.settings
     settings.stun_urls = ("stun:stun.example.org:3478",)

@@ -143,6 +143,12 @@ async def test_the_same_client_id_is_the_same_message(world: World) -> None:
     assert len(await events(world, talk["id"])) == 2
 
 
+async def test_only_the_client_id_is_blamed_for_itself(world: World) -> None:
+    mentee, _, talk = await pair(world)
+    await world.run("ALTER TABLE message ADD CONSTRAINT quiet CHECK (text <> 'LOUD')")
+    assert problem(await mentee.post(messages(talk), message("LOUD")), 500)["code"] == "internal_error"
+
+
 async def test_a_repetition_is_answered_also_when_nothing_can_be_said_any_more(world: World) -> None:
     mentee, mentor = await world.two()
     pairing = await world.pair(mentee, mentor)

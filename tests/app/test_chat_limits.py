@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from app.core import clock, outbox
 from app.core.streams import StreamEvent
+from tests.app.cost import Statements
 from tests.app.problems import problem
 from tests.app.talk import (
     conversation_at,
@@ -75,34 +76,22 @@ async def test_one_person_says_only_so_much_in_a_minute(world: World) -> None:
 # Cost
 
 
-class Statements:
-    """Counts what a piece of work asks of the database."""
-
-    def __init__(self, world: World) -> None:
-        self.engine = world.database.engine.sync_engine
-        self.seen: list[str] = []
-
-    def _note(self, *said: Any) -> None:
-        self.seen.append(said[2])
-
-    def __enter__(self) -> "Statements":
-        event.listen(self.engine, "before_cursor_execute", self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        event.remove(self.engine, "before_cursor_execute", self._note)
-
-    def of_requests(self) -> int:
-        """Without those by which the relay notes in the background what has left."""
-        return len([one for one in self.seen if "SET relayed_at" not in one])
-
-
 async def test_saying_something_costs_six_statements(world: World) -> None:
     mentee, _, talk = await pair(world)
     await say(mentee, talk)
     with Statements(world) as statements:
         await say(mentee, talk)
     assert statements.of_requests() == 6, statements.seen
+
+
+async def test_reading_counts_what_is_left_once(world: World) -> None:
+    mentee, mentor, talk = await pair(world)
+    said = await say(mentee, talk)
+    for seq, unread in ((0, 1), (said["seq"], 0), (10**6, 0)):
+        with Statements(world) as statements:
+            reading = await mentor.ok("POST", f"/v1/conversations/{talk['id']}/read", {"seq": seq})
+        assert reading["unread"] == unread
+        assert len([one for one in statements.seen if "unread" in one]) == 1
 
 
 async def test_a_list_costs_the_same_whatever_is_in_it(world: World) -> None:

@@ -13,6 +13,7 @@ OTHER_DOORS = {
     "accounts/auth": "the dependency that says who is calling",
     "accounts/tokens": "what access and refresh tokens look like",
     "accounts/passwords": "argon2, off the event loop",
+    "accounts/expiry": "what ends by itself: the worker's verb, not a caller's",
     "scheduling/calls": "tickets and commands out, facts in: a verb file of its own beside service",
     "chat/access": "who may write, hear and be named",
     "live/standing": "what nodes ask, behind a door that is not for the world",
@@ -27,7 +28,7 @@ STATEMENT_FILES = {
     "core/streams.py": "plumbing: numbers events, under locks in one order",
     "core/outbox.py": "plumbing: publishes events, marks and forgets them",
 }
-EMITTERS = {"service.py", "calls.py"}
+EMITTERS = {"service.py", "calls.py", "expiry.py"}
 TELLERS = {"service.py", "news.py"}
 # Operations that someone who is not signed in may call; everything else names its actor.
 PUBLIC = {"sign_up", "verify_email", "resend_verification", "sign_in", "refresh_session"}

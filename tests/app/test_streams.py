@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock, outbox, streams
-from app.core.db import Database, open_database
+from app.core.db import Database, before_commit, open_database
 from app.core.streams import Address, Stream, StreamEvent, StreamKind
 from signalling.contracts.bus import Bus
 from signalling.contracts.bus_memory import Exchange, MemoryBus
@@ -105,6 +105,38 @@ async def test_streams_are_locked_once_in_a_transaction(world: World) -> None:
         with pytest.raises(RuntimeError, match="once per transaction"):
             await streams.number(db)
     assert await numbers(world, right) == [1, 2]
+
+
+async def test_what_is_noted_too_late_is_refused_and_not_forgotten(world: World) -> None:
+    (stream,) = addresses(1)
+
+    async def changes_after_numbering() -> None:
+        async with world.database.transaction() as db:
+            streams.announce(db, stream, "account.changed", uuid4())
+            await streams.number(db)
+            streams.change_roster(db, stream)
+
+    async def says_during_the_commit(said: Callable[[AsyncSession], None]) -> None:
+        async def late(db: AsyncSession) -> None:
+            said(db)
+
+        async with world.database.transaction() as db:
+            streams.announce(db, stream, "account.changed", uuid4())
+            before_commit(db, late)
+
+    with pytest.raises(RuntimeError, match="with its roster as it was"):
+        await changes_after_numbering()
+    with pytest.raises(RuntimeError, match="before it begins"):
+        await says_during_the_commit(lambda db: streams.announce(db, stream, "account.changed", uuid4()))
+    with pytest.raises(RuntimeError, match="before it begins"):
+        await says_during_the_commit(lambda db: streams.change_roster(db, stream))
+    assert await numbers(world, stream) == []
+    async with world.database.transaction() as db:
+        streams.change_roster(db, stream)
+        await streams.number(db)
+        streams.change_roster(db, stream)  # it was counted when it was locked
+    (head,) = await world.rows(select(Stream).where(Stream.id == stream.id))
+    assert head.roster_version == 2
 
 
 async def test_who_hears_it_changes_its_version_and_not_its_numbers(world: World) -> None:

@@ -1,65 +1,31 @@
-"""The worker: facts are committed before they are acknowledged, commands are repeated until they are done."""
+"""The worker: facts are committed before they are acknowledged, and each part goes on when it fails."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import worker
-from app.core import clock, nodes
-from app.core.nodes import Node, NodeCommand
+from app.core import clock
+from app.core.nodes import Node
 from app.scheduling import calls
 from app.settings import Settings
 from signalling.contracts.bus import Bus
 from signalling.contracts.bus_memory import Exchange, MemoryBus
 from signalling.contracts.bus_open import open_bus
-from signalling.contracts.calls import Command, CommandDone, EndCall, Fact, NodeAlive
+from signalling.contracts.calls import (
+    Command,
+    EndCall,
+    Fact,
+)
+from tests.app.at_work import acknowledged, alive, obeyed, running, until, waiting
 from tests.logs import capture
 from tests.world import NODE, World
 
 pytestmark = pytest.mark.database
-
-
-@contextlib.asynccontextmanager
-async def running(*work: Any) -> AsyncIterator[list[asyncio.Task[Any]]]:
-    tasks = [asyncio.create_task(one) for one in work]
-    try:
-        yield tasks
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(condition: Callable[[], Any], seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.02)
-
-
-@pytest.fixture
-async def bus(app: FastAPI) -> AsyncIterator[Bus]:
-    """A node's end of the application's bus."""
-    opened = open_bus(app.state.settings.valkey_url)
-    yield opened
-    await opened.close()
-
-
-def alive(name: str = NODE) -> NodeAlive:
-    return NodeAlive(node=name, url="ws://localhost:8001", at=clock.now())
-
-
-async def acknowledged(bus: Bus, heard: list[UUID]) -> None:
-    async for fact_id in bus.acknowledgements(NODE):
-        heard.append(fact_id)
 
 
 async def test_a_fact_is_committed_and_then_acknowledged(world: World, bus: Bus) -> None:
@@ -147,6 +113,40 @@ async def test_a_fact_that_cannot_be_taken_in_keeps_no_other_out(
     await bus.close()
 
 
+async def test_a_fact_that_waits_in_vain_for_a_lock_keeps_no_other_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is not away: the one fact comes again, and the others wait for nothing."""
+    bus = MemoryBus(Exchange(), claim_seconds=0.2)
+    real, heard = calls.apply, list[UUID]()
+    await world.save(Node(name="held", url="ws://x", draining=False, calls=0, seen_at=clock.now()))
+    stuck, other = alive("held"), alive(NODE)
+
+    async def impatient(db: AsyncSession, fact: Fact) -> None:
+        await db.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        await real(db, fact)
+
+    async def answered() -> bool:
+        return other.id in heard
+
+    async def both() -> bool:
+        return {stuck.id, other.id} == set(heard)
+
+    monkeypatch.setattr(calls, "apply", impatient)
+    logged = capture(monkeypatch, worker)
+    listening = [acknowledged(bus, heard, name) for name in ("held", NODE)]
+    async with running(worker.take_in_facts(world.database, bus), *listening) as tasks:
+        async with world.database.transaction() as db:
+            await db.execute(text("SELECT 1 FROM node WHERE name = 'held' FOR UPDATE"))
+            await bus.publish_fact(stuck)
+            await bus.publish_fact(other)
+            await until(answered)
+        await until(both)
+        assert not tasks[0].done()
+    assert {(line["event"], line["id"]) for line in logged} == {("fact_failed", str(stuck.id))}
+    await bus.close()
+
+
 async def test_the_worker_goes_on_after_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part that fails is started again, and the other parts never noticed."""
     settings: Settings = world.app.state.settings
@@ -162,127 +162,18 @@ async def test_the_worker_goes_on_after_a_failure(world: World, monkeypatch: pyt
     monkeypatch.setattr(calls, "lapse", sometimes)
     command = EndCall(call_id=uuid4())
     await world.node()
-    await world.save(
-        NodeCommand(
-            id=command.id, node=NODE, payload=command.model_dump(mode="json"),
-            created_at=clock.now() - timedelta(seconds=5),
-        )
-    )  # fmt: skip
+    await world.save(waiting(command, age=5))
     heard: list[Command] = []
-
-    async def listen() -> None:
-        async for row in bus.commands(NODE):
-            heard.append(row)
 
     async def both() -> bool:
         return bool(heard) and len(await world.rows(select(Node))) == 2
 
-    async with running(worker.work(settings), listen()) as tasks:
+    async with running(worker.work(settings), obeyed(bus, heard)) as tasks:
         await bus.publish_fact(alive("second"))
         await until(both, 10)
         assert not tasks[0].done()
     assert failures == [0]
     await bus.close()
-
-
-async def test_a_command_is_repeated_until_a_node_says_it_is_done(world: World, bus: Bus) -> None:
-    settings: Settings = world.app.state.settings
-    await world.node()
-    command = EndCall(call_id=uuid4())
-    old = clock.now() - timedelta(seconds=2)
-    await world.save(
-        NodeCommand(id=command.id, node=NODE, payload=command.model_dump(mode="json"), created_at=old)
-    )
-    heard: list[Command] = []
-
-    async def listen() -> None:
-        async for row in bus.commands(NODE):
-            heard.append(row)
-
-    async def twice() -> bool:
-        return len(heard) >= 2
-
-    async def done() -> bool:
-        return bool(await world.run("SELECT 1 FROM node_command WHERE done_at IS NOT NULL"))
-
-    async with running(
-        worker.keep_house(world.database, bus, settings),
-        worker.take_in_facts(world.database, bus),
-        listen(),
-    ):
-        await until(twice)
-        assert set(heard) == {command}, "the same command, with the same id"
-        await bus.publish_fact(CommandDone(node=NODE, command_id=command.id, at=clock.now()))
-        await until(done)
-        count = len(heard)
-        await asyncio.sleep(1.2)
-        assert len(heard) <= count + 1, "one may have been under way"
-
-
-async def repeat(world: World, bus: Bus) -> None:
-    async with world.database.transaction() as db:
-        await nodes.repeat_commands(db, bus)
-
-
-async def test_what_a_gone_node_had_to_do_is_closed_and_what_is_new_is_not_repeated_yet(
-    world: World,
-) -> None:
-    now = clock.now()
-    await world.node()
-    await world.save(
-        Node(name="gone", url="ws://x", draining=False, calls=0, seen_at=now - timedelta(minutes=6))
-    )
-    for name, age in (("gone", 60), (NODE, 60), (NODE, 0)):
-        made = EndCall(call_id=uuid4())
-        await world.save(
-            NodeCommand(
-                id=made.id, node=name, payload=made.model_dump(mode="json"),
-                created_at=now - timedelta(seconds=age),
-            )
-        )  # fmt: skip
-    exchange = Exchange()
-    await repeat(world, MemoryBus(exchange))
-    assert {name: len(queue) for name, queue in exchange.commands.items()} == {NODE: 1}
-    rows = await world.run("SELECT node FROM node_command WHERE done_at IS NOT NULL")
-    assert [row.node for row in rows] == ["gone"]
-
-
-async def test_a_bus_that_is_away_loses_no_command(world: World) -> None:
-    await world.node()
-    command = EndCall(call_id=uuid4())
-    await world.save(
-        NodeCommand(
-            id=command.id, node=NODE, payload=command.model_dump(mode="json"),
-            created_at=clock.now() - timedelta(seconds=5),
-        )
-    )  # fmt: skip
-    exchange = Exchange()
-    away = MemoryBus(exchange)
-    await away.close()
-    await repeat(world, away)
-    assert exchange.commands == {}
-    await repeat(world, MemoryBus(exchange))
-    assert list(exchange.commands[NODE]) == [command]
-
-
-async def test_an_answer_is_2xx_also_when_the_bus_is_away_and_the_command_follows(world: World) -> None:
-    person = await world.person()
-    await world.node()
-    await world.app.state.bus.close()
-    await person.ok("DELETE", "/v1/sessions/current")
-    (row,) = await world.rows(select(NodeCommand))
-    assert (row.node, row.done_at) == (NODE, None)
-    assert (await world.client.get("/readyz")).json()["code"] == "bus_unavailable"
-
-
-async def test_saying_done_twice_or_of_nothing_is_fine(world: World, bus: Bus) -> None:
-    command = EndCall(call_id=uuid4())
-    await world.save(NodeCommand(id=command.id, node=NODE, payload=command.model_dump(mode="json")))
-    for command_id in (command.id, uuid4(), command.id):
-        async with world.database.transaction() as db:
-            await calls.apply(db, CommandDone(node=NODE, command_id=command_id, at=clock.now()))
-    (row,) = await world.rows(select(NodeCommand))
-    assert row.done_at is not None
 
 
 async def test_what_nobody_will_ask_for_again_is_cleared_away(world: World) -> None:
@@ -293,6 +184,10 @@ async def test_what_nobody_will_ask_for_again_is_cleared_away(world: World) -> N
     await world.run(f"UPDATE idempotency_key SET created_at = {old}")
     await world.run(f"UPDATE sign_in_session SET ended_at = {old}")
     await world.run(f"UPDATE stream_event SET created_at = {old}")
+    done, never = EndCall(call_id=uuid4()), EndCall(call_id=uuid4())
+    await world.save(waiting(done, age=20 * 86_400, done_at=clock.now()), waiting(never, age=20 * 86_400))
+    waits = EndCall(call_id=uuid4())
+    await world.save(waiting(waits, age=13 * 86_400))
     await person.client.post("/v1/accounts", json={
         "email": "fresh@example.org", "password": "a long sentence", "name": "Fresh", "zone": "UTC",
     })  # fmt: skip
@@ -305,5 +200,6 @@ async def test_what_nobody_will_ask_for_again_is_cleared_away(world: World) -> N
     assert await world.run("SELECT 1 FROM sign_in_session") == []
     assert [row.floor for row in await world.run("SELECT floor FROM stream WHERE seq > 0")] == [1]
     assert await world.run("SELECT 1 FROM idempotency_key") == []
+    assert [row.id for row in await world.run("SELECT id FROM node_command")] == [waits.id]
     assert len(await world.run("SELECT 1 FROM mailed_secret")) == 1, "what is still good stays"
     assert len(await world.run("SELECT 1 FROM organisation")) == 1

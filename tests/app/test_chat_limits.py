@@ -76,12 +76,12 @@ async def test_one_person_says_only_so_much_in_a_minute(world: World) -> None:
 # Cost
 
 
-async def test_saying_something_costs_six_statements(world: World) -> None:
+async def test_saying_something_costs_five_statements(world: World) -> None:
     mentee, _, talk = await pair(world)
     await say(mentee, talk)
     with Statements(world) as statements:
         await say(mentee, talk)
-    assert statements.of_requests() == 6, statements.seen
+    assert statements.of_requests() == 5, statements.seen
 
 
 async def test_reading_counts_what_is_left_once(world: World) -> None:

@@ -147,8 +147,8 @@ class Delivery:
         if hearers is NO_AUDIENCE:
             self._let_go(envelope.stream)
         elif by is not None and by not in known.members:
-            # Its author has left since, so the roster does not say who is kept apart from them: app knows. The
-            # versions do not tell: what is published again carries the newest one.
+            # Its author has left since, so the roster does not say who is kept apart from them: app knows.
+            # The versions do not tell: what is published again carries the newest one.
             self._writer.put(hearers, SYNC)
         elif by is not None and (apart := known.apart_from(by)):
             self._deliver_to_some(envelope, known, apart)

@@ -1,7 +1,8 @@
 """This node's ear on the bus: whether it hears everything, and what happens when it did not.
 
 Whoever may have missed something may also have missed that somebody must hear nothing any more. So after a
-silence all rosters are forgotten, and nothing is delivered until app has said which sign-in sessions ended.
+silence all rosters are forgotten, tickets from before count no more, and nothing is delivered until app has
+said which sign-in sessions ended.
 """
 
 import asyncio
@@ -50,6 +51,7 @@ class Hearing:
         *,
         known: Callable[[], bool],
         revoke: Callable[[UUID], None],
+        doubt: Callable[[], None],
         part: Callable[[Listener], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -64,6 +66,7 @@ class Hearing:
         self._doorbell = doorbell
         self._known = known
         self._revoke = revoke
+        self._doubt = doubt
         self._part = part
         self._monotonic = monotonic
         self._heard_at = float("-inf")
@@ -115,6 +118,8 @@ class Hearing:
             self._delivery.sync_everybody()
 
     def _hold(self, *, missed: bool) -> None:
+        # App is asked about those who are here now; whoever comes later must have been let in by app since.
+        self._doubt()
         self._rosters.hold()
         self._delivery.forget()
         self._delivery.lost |= missed

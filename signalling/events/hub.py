@@ -66,6 +66,7 @@ class EventsHub:
             doorbell,
             known=known,
             revoke=self._revoke,
+            doubt=admissions.doubt_events_tickets,
             part=self._part,
         )
         self.rosters.arrived = self._arrived

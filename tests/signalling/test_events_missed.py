@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,40 @@ async def test_whoever_signed_out_meanwhile_hears_nothing(
     again = await world.open_events()
     await again.send("hello", version=1, ticket=ticket)
     assert await again.closed() == 4503
+
+
+async def test_a_ticket_from_before_the_trouble_is_refused_for_now(
+    faltering: tuple[World, FalteringBus],
+) -> None:
+    """Who comes in with it while app is asked about the others would not be asked about."""
+    world, bus = faltering
+    session, account = uuid4(), uuid4()
+    early, earlier = (world.app.events_ticket(account, session_id=session, now=time.time()) for _ in range(2))
+    stays = await world.listen()
+    stream = await listening(world, stays)
+    bus.late = True
+    world.app.door.ended.add(session)
+    world.app.door.let_hear(stream, stays.account_id, account)
+    await asyncio.sleep(hearing.SILENCE_SECONDS + 0.6)
+    world.app.door.answers.clear()
+    bus.late = False
+    async with asyncio.timeout(5):
+        while world.node.events.hearing._held is None:
+            await asyncio.sleep(0.01)
+    assert await refusal(world, early) == "not_ready"
+    late = await world.listen()  # the control: app has signed this ticket since
+    world.app.door.answers.set()
+    await world.app.say(world.app.next_event(stream))
+    assert (await heard_until(stays, "event"))[-1]["seq"] == 2
+    assert await refusal(world, earlier) == "not_ready"
+    await seqs_before_pong(late)
+
+
+async def refusal(world: World, ticket: str) -> str:
+    """The code with which a ticket is refused."""
+    ear = await world.open_events()
+    await ear.send("hello", version=1, ticket=ticket)
+    return str((await ear.next("error"))["code"])
 
 
 async def test_while_app_does_not_answer_nothing_is_told_but_that_it_is_not_live(

@@ -40,8 +40,8 @@ class FactKeeper:
 
     Nothing is ever dropped to make room. When `CAPACITY` facts wait, the keeper is `full`, and a full node
     takes nobody in; only what ends (people leaving) is still added, which those present bound. A renewal of
-    leases takes the place of the earlier one of its call. A command that comes again while its answer waits is
-    not answered twice. A `NodeAlive` is sent once: the next says it anew.
+    leases takes the place of the earlier one of its call. A command that comes again while its answer waits
+    is not answered twice. A `NodeAlive` is sent once: the next says it anew.
     """
 
     def __init__(

@@ -19,6 +19,10 @@ def upgrade() -> None:
         "account", sa.Column("show_presence", sa.Boolean(), nullable=False, server_default=sa.true())
     )
     op.alter_column("account", "show_presence", server_default=None)
+    op.add_column(
+        "account", sa.Column("show_presence_version", sa.Integer(), nullable=False, server_default="0")
+    )
+    op.alter_column("account", "show_presence_version", server_default=None)
     _streams()
     _chat()
     op.execute(
@@ -170,6 +174,7 @@ def _chat() -> None:
 def downgrade() -> None:
     for table in ("read_mark", "message", "conversation", "stream_event", "stream"):
         op.drop_table(table)
+    op.drop_column("account", "show_presence_version")
     op.drop_column("account", "show_presence")
     op.drop_column("node", "public_key")
     op.execute("ALTER INDEX pk_node_command RENAME TO pk_call_command")

@@ -69,8 +69,10 @@ class EventsTicket(BaseModel):
     jti: UUID = Field(default_factory=uuid4)
     account_id: UUID
     session_id: UUID
-    hidden: bool = False
-    """The account does not show whether it is there."""
+    shown: bool = True
+    """Whether the account shows that it is there."""
+    shown_version: int = 0
+    """Rises whenever `shown` changes: a node may have been told something newer than the ticket says."""
     issued_at: int = 0
     """POSIX time of signing; set when it is read."""
 

@@ -51,6 +51,7 @@ class Hearing:
         *,
         known: Callable[[], bool],
         revoke: Callable[[UUID], None],
+        veil: Callable[[UUID, int], None],
         doubt: Callable[[], None],
         part: Callable[[Listener], None],
         monotonic: Callable[[], float] = time.monotonic,
@@ -66,6 +67,7 @@ class Hearing:
         self._doorbell = doorbell
         self._known = known
         self._revoke = revoke
+        self._veil = veil
         self._doubt = doubt
         self._part = part
         self._monotonic = monotonic
@@ -88,7 +90,7 @@ class Hearing:
                 self.look()
 
     async def check(self) -> None:
-        """Whenever it is held, ask app which sessions ended, and then let everything through; for ever."""
+        """Whenever it is held, ask app about the sessions here, and then let everything through; for ever."""
         if self._held is not None:
             self._check.set()
         while True:
@@ -134,6 +136,8 @@ class Hearing:
             answer = await self._doorbell.ask(StandingAsk(sessions=tuple(sessions)))
             for session in answer.ended_sessions:
                 self._revoke(session)
+            for account_id, version in answer.hidden_accounts.items():
+                self._veil(account_id, version)
 
     async def _let_through(self) -> None:
         self._let_go_of_slow()

@@ -66,6 +66,7 @@ class EventsHub:
             doorbell,
             known=known,
             revoke=self._revoke,
+            veil=self._veil,
             doubt=admissions.doubt_events_tickets,
             part=self._part,
         )
@@ -95,7 +96,8 @@ class EventsHub:
             entry = self._resume(hello.resume.token)
         else:
             ticket = await self._admissions.admit_to_events(hello.ticket or "")
-            entry = Pass(ticket.account_id, ticket.session_id, ticket.hidden)
+            self._veil(ticket.account_id, ticket.shown_version, veiled=not ticket.shown)
+            entry = Pass(ticket.account_id, ticket.session_id)
         state = "hidden" if entry.hidden else hello.state or "online"
         listener = self.listeners.add(entry, link, state)
         welcome = Welcome(
@@ -152,8 +154,7 @@ class EventsHub:
                 if known is not None and known.hearers(self.listeners) is not NO_AUDIENCE:
                     self.rosters.renew(known, command.version)
             case ShowPresence():
-                self.listeners.veil(command.account_id, veiled=not command.shown)
-                self.people.changed(command.account_id)
+                self._veil(command.account_id, command.version, veiled=not command.shown)
             case _:
                 pass
 
@@ -191,6 +192,10 @@ class EventsHub:
         for account_id in accounts:
             self.people.changed(account_id)
 
+    def _veil(self, account_id: UUID, version: int, *, veiled: bool = True) -> None:
+        self.listeners.veil(account_id, version, veiled=veiled, now=time.monotonic())
+        self.people.changed(account_id)
+
     def _arrived(self, known: Known, obsolete: Known | None) -> None:
         if obsolete is not None:
             self._keep_from(obsolete, known)
@@ -225,6 +230,7 @@ class EventsHub:
                 self.people.changed(account_id)
             if now >= sockets_at:
                 sockets_at = now + LOOK_AT_SOCKETS_SECONDS
+                self.listeners.tidy(now)
                 await self._look_at_sockets()
 
     async def _look_at_sockets(self) -> None:

@@ -206,11 +206,12 @@ class People:
     def _state_here(self, account_id: UUID) -> PresenceState | None:
         """How the sockets here show an account; None while it may come back in a moment."""
         here = self._listeners.of(account_id)
-        if any(listener.veiled or listener.state == "hidden" for listener in here):
+        if not here:
+            return None if self._listeners.awaited(account_id) else "offline"
+        states = {listener.state for listener in here}
+        if "hidden" in states or self._listeners.veiled(account_id):
             return "hidden"
-        if here:
-            return "online" if any(listener.state == "online" for listener in here) else "away"
-        return None if self._listeners.awaited(account_id) else "offline"
+        return "online" if "online" in states else "away"
 
     def _is_hidden(self, account_id: UUID) -> bool:
         """Whether the account hides here or, as far as is known, at another node."""

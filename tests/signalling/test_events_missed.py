@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from signalling.contracts.bus_memory import Exchange, MemoryBus
 from signalling.contracts.bus_valkey import ValkeyBus
-from signalling.contracts.calls import RevokeSession
+from signalling.contracts.calls import RevokeSession, ShowPresence
 from signalling.events import hearing
 from tests.signalling.faltering_bus import FalteringBus
 from tests.signalling.valkey_server import ValkeyServer
@@ -163,6 +163,26 @@ async def test_a_ticket_from_before_the_trouble_is_refused_for_now(
     assert (await heard_until(stays, "event"))[-1]["seq"] == 2
     assert await refusal(world, earlier) == "not_ready"
     await seqs_before_pong(late)
+
+
+async def test_whoever_hides_meanwhile_is_not_shown(faltering: tuple[World, FalteringBus]) -> None:
+    """The command is late, too, and one from before comes after it."""
+    world, bus = faltering
+    ear, other = await world.listen(), await world.listen()
+    stream = await listening(world, ear, other)
+    await ear.send("watch", streams=[str(stream)])
+    assert (await heard_until(ear, "presence"))[-1]["state"] == "online"
+    bus.late = True
+    world.app.door.hidden[other.account_id] = 2
+    await asyncio.sleep(hearing.SILENCE_SECONDS + 0.6)
+    bus.late = False
+    assert (await heard_until(ear, "presence"))[-1]["state"] == "offline"
+    command = ShowPresence(account_id=other.account_id, shown=True, version=1)
+    await world.app.command(command)
+    await world.app.wait_for(lambda: command.id in world.app.done())
+    await asyncio.sleep(0.05)
+    await ear.send("ping")
+    assert "presence" not in [message["type"] for message in await heard_until(ear, "pong")]
 
 
 async def refusal(world: World, ticket: str) -> str:

@@ -2,19 +2,19 @@
 
 Whoever may have missed something may also have missed that somebody must hear nothing any more. So after a
 silence all rosters are forgotten, tickets from before count no more, and nothing is delivered until app has
-said which sign-in sessions ended.
+said which sign-in sessions ended, of people in calls too.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
 
 from signalling.contracts.bus import Bus
 from signalling.contracts.envelope import Envelope, Hint, Presence, Typing
-from signalling.contracts.standing import StandingAsk
+from signalling.contracts.standing import MOST, StandingAsk
 from signalling.events.delivery import Delivery
 from signalling.events.doorbell import Doorbell, NoAnswer
 from signalling.events.listeners import Listener, Listeners
@@ -50,7 +50,8 @@ class Hearing:
         doorbell: Doorbell,
         *,
         known: Callable[[], bool],
-        revoke: Callable[[UUID], None],
+        sessions: Callable[[], set[UUID]],
+        revoke: Callable[[UUID], Awaitable[None]],
         veil: Callable[[UUID, int], None],
         doubt: Callable[[], None],
         part: Callable[[Listener], None],
@@ -66,6 +67,7 @@ class Hearing:
         self._writer = writer
         self._doorbell = doorbell
         self._known = known
+        self._sessions = sessions
         self._revoke = revoke
         self._veil = veil
         self._doubt = doubt
@@ -132,10 +134,11 @@ class Hearing:
     async def _ask_about_sessions(self) -> None:
         if not self._known():
             raise NoAnswer("App has not heard of this server yet.")
-        for sessions in self._listeners.sessions():
-            answer = await self._doorbell.ask(StandingAsk(sessions=tuple(sessions)))
+        sessions = tuple(self._sessions())
+        for start in range(0, len(sessions), MOST):
+            answer = await self._doorbell.ask(StandingAsk(sessions=sessions[start : start + MOST]))
             for session in answer.ended_sessions:
-                self._revoke(session)
+                await self._revoke(session)
             for account_id, version in answer.hidden_accounts.items():
                 self._veil(account_id, version)
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 from uuid import UUID
 
 from signalling.admissions import Admissions
@@ -39,6 +40,16 @@ PORTION = 500
 MOST_STRIKES = 10
 
 
+class Calls(Protocol):
+    """The calls of this node, as far as sign-in sessions are concerned."""
+
+    def sessions(self) -> set[UUID]:
+        """By which sessions people are in calls."""
+
+    async def revoke(self, session_id: UUID) -> None:
+        """Put out whoever entered by a session that has ended."""
+
+
 class EventsHub:
     """All events sockets of this node."""
 
@@ -48,6 +59,7 @@ class EventsHub:
         admissions: Admissions,
         bus: Bus,
         doorbell: Doorbell,
+        calls: Calls,
         *,
         known: Callable[[], bool],
     ) -> None:
@@ -65,7 +77,8 @@ class EventsHub:
             writer,
             doorbell,
             known=known,
-            revoke=self._revoke,
+            sessions=lambda: self.listeners.sessions() | calls.sessions(),
+            revoke=self._revoke_everywhere,
             veil=self._veil,
             doubt=admissions.doubt_events_tickets,
             part=self._part,
@@ -73,6 +86,7 @@ class EventsHub:
         self.rosters.arrived = self._arrived
         self._settings = settings
         self._admissions = admissions
+        self._calls = calls
 
     @property
     def parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -191,6 +205,10 @@ class EventsHub:
             self._parted(listener)
         for account_id in accounts:
             self.people.changed(account_id)
+
+    async def _revoke_everywhere(self, session_id: UUID) -> None:
+        self._revoke(session_id)
+        await self._calls.revoke(session_id)
 
     def _veil(self, account_id: UUID, version: int, *, veiled: bool = True) -> None:
         self.listeners.veil(account_id, version, veiled=veiled, now=time.monotonic())

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from signalling.admissions import REMEMBER_SECONDS
 from signalling.connection import Connection
-from signalling.contracts.standing import MOST
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.events import Error, Shown, text
 
@@ -84,10 +83,9 @@ class Listeners:
         """Accounts with an open socket."""
         return list(self._accounts)
 
-    def sessions(self) -> list[list[UUID]]:
-        """Every sign-in session that has a socket or could resume one, in portions for a question."""
-        found = list({*self._sessions, *(known.session_id for _, known in self._lost.values())})
-        return [found[start : start + MOST] for start in range(0, len(found), MOST)]
+    def sessions(self) -> set[UUID]:
+        """Every sign-in session that has a socket or could resume one."""
+        return {*self._sessions, *(known.session_id for _, known in self._lost.values())}
 
     def add(self, entry: Pass, link: Connection, state: Shown) -> Listener:
         """A socket is in; an account with too many loses its oldest."""

@@ -185,6 +185,29 @@ async def test_whoever_hides_meanwhile_is_not_shown(faltering: tuple[World, Falt
     assert "presence" not in [message["type"] for message in await heard_until(ear, "pong")]
 
 
+@pytest.mark.parametrize("way", ["away", "late"])
+async def test_whoever_signed_out_meanwhile_is_not_in_a_call_any_more(
+    faltering: tuple[World, FalteringBus], way: str, call_id: UUID
+) -> None:
+    """Nobody here listens to events, and the command never comes."""
+    world, bus = faltering
+    session = uuid4()
+    stays, gone = await world.join(call_id), await world.join(call_id, session_id=session)
+    await stays.next("participant_joined")
+    ticket = world.app.ticket(call_id, session_id=session)
+    setattr(bus, way, True)
+    world.app.door.ended.add(session)
+    await asyncio.sleep(hearing.SILENCE_SECONDS + 0.6)
+    await gone.pong()
+    setattr(bus, way, False)
+    assert (await stays.next("participant_left"))["reason"] == "removed"
+    assert await gone.closed() == 4503
+    again = await world.open(call_id)
+    await again.send("hello", version=1, ticket=ticket, media={"audio": True, "video": True})
+    assert (await again.next("error"))["code"] == "removed"
+    await stays.pong()
+
+
 async def refusal(world: World, ticket: str) -> str:
     """The code with which a ticket is refused."""
     ear = await world.open_events()

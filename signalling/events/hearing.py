@@ -28,6 +28,8 @@ from signalling.protocol.events import Live, text
 SILENCE_SECONDS = 1.5
 # Sockets are told that events do not come at once.
 LIVE_SECONDS = 5.0
+# Everybody syncs at most so often, whatever goes wrong in between: each round is a question of every client.
+SYNC_SECONDS = 5.0
 RETRY_SECONDS = 0.25
 MOST_HELD = 10_000
 # Between so many hints the loop may do other things, and the sockets are written to.
@@ -75,6 +77,7 @@ class Hearing:
         self._monotonic = monotonic
         self._heard_at = float("-inf")
         self._fresh_at = float("-inf")
+        self._synced_at = float("-inf")
         self._held: list[Hint] | None = None
         self._check = asyncio.Event()
 
@@ -85,8 +88,9 @@ class Hearing:
             now = self._monotonic()
             if hints.missed or now - self._heard_at > SILENCE_SECONDS:
                 self._hold(missed=hints.missed or self._heard_at < 0)
-            self._heard_at = now
             await self._take(hints.items)
+            # What was slow here was not a silence of the bus.
+            self._heard_at = self._monotonic()
             if self._held is None:
                 self._fresh_at = self._heard_at
                 self.look()
@@ -119,6 +123,13 @@ class Hearing:
                 listener.link.push(text(Live(live=live)))
             self._delivery.lost |= live
         if self._delivery.lost and self._held is None:
+            self._sync()
+
+    def _sync(self) -> None:
+        if not len(self._listeners):
+            self._delivery.lost = False
+        elif self._monotonic() - self._synced_at >= SYNC_SECONDS:
+            self._synced_at = self._monotonic()
             self._delivery.sync_everybody()
 
     def _hold(self, *, missed: bool) -> None:

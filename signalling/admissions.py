@@ -38,6 +38,9 @@ class Admissions:
         self._why_not = why_not
         self._known_since = known_since
         self._clock = clock
+        self._began_at = clock()
+        """What an earlier process had used up, or refused, this one does not know."""
+        self._doubted_at = float("-inf")
         self._used: dict[UUID, float] = {}
         self._revoked: dict[UUID, float] = {}
 
@@ -50,7 +53,7 @@ class Admissions:
             raise _refused(str(refusal)) from refusal
         if ticket.call_id != call_id or ticket.node != self._settings.node:
             raise _refused("The ticket is for another door.")
-        self._use_up(ticket)
+        self._use_up(ticket, since=self._began_at)
         return ticket
 
     async def admit_to_events(self, token: str) -> EventsTicket:
@@ -60,24 +63,28 @@ class Admissions:
             ticket = read_events_ticket(token, keys=keys, issuer=self._settings.issuer, now=self._clock())
         except TokenRefused as refusal:
             raise _refused(str(refusal)) from refusal
-        if ticket.issued_at < self._known_since():
-            # App would not have told us had the sign-in session of this ticket ended since.
-            raise _not_ready("The ticket is older than what this server knows. Come back with a new one.")
-        self._use_up(ticket)
+        self._use_up(ticket, since=max(self._known_since(), self._doubted_at))
         return ticket
+
+    def doubt_events_tickets(self) -> None:
+        """Admit no events ticket from before now: that its sign-in session has ended may have gone by."""
+        self._doubted_at = self._clock()
 
     def must_be_ready(self) -> None:
         """Raise `Refused` when nobody may come in now."""
         if why_not := self._why_not():
             raise _not_ready(why_not)
 
-    def _use_up(self, ticket: CallTicket | EventsTicket) -> None:
+    def _use_up(self, ticket: CallTicket | EventsTicket, *, since: float) -> None:
         now = self._clock()
         if now < self._revoked.get(ticket.session_id, now):
             raise Refused(ErrorCode.REMOVED, CloseCode.REMOVED, "This sign-in session has ended.")
         if ticket.jti in self._used:
             raise _refused("The ticket has been used.")
         self.must_be_ready()
+        if ticket.issued_at < since:
+            # What has made it worthless since, this server might not know.
+            raise _not_ready("The ticket is older than what this server knows. Come back with a new one.")
         self._used[ticket.jti] = now + REMEMBER_SECONDS
 
     def revoke(self, session_id: UUID) -> None:

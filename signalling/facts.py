@@ -40,7 +40,8 @@ class FactKeeper:
 
     Nothing is ever dropped to make room. When `CAPACITY` facts wait, the keeper is `full`, and a full node
     takes nobody in; only what ends (people leaving) is still added, which those present bound. A renewal of
-    leases takes the place of the earlier one of its call. A `NodeAlive` is sent once: the next says it anew.
+    leases takes the place of the earlier one of its call. A command that comes again while its answer waits
+    is not answered twice. A `NodeAlive` is sent once: the next says it anew.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class FactKeeper:
         self._capacity = capacity
         self._kept: dict[UUID, _Kept] = {}
         self._renewals: dict[UUID, UUID] = {}
+        self._answered: set[UUID] = set()
+        """Commands whose answer waits."""
         self._wake = asyncio.Event()
         self._emptied = asyncio.Event()
         self._emptied.set()
@@ -80,6 +83,10 @@ class FactKeeper:
 
     def keep(self, fact: Fact) -> None:
         """Take a fact over: it survives this process from now on, and is sent as soon as the loop is free."""
+        if isinstance(fact, CommandDone):
+            if fact.command_id in self._answered:
+                return
+            self._answered.add(fact.command_id)
         if self._journal is not None and not isinstance(fact, _PASSING):
             self._journal.add(fact)
         if isinstance(fact, ParticipantsPresent):
@@ -102,6 +109,8 @@ class FactKeeper:
             self._journal.remove(fact_id)
         if kept is not None and isinstance(kept.fact, ParticipantsPresent):
             self._renewals.pop(kept.fact.call_id, None)
+        elif kept is not None and isinstance(kept.fact, CommandDone):
+            self._answered.discard(kept.fact.command_id)
         if not self._kept:
             self._emptied.set()
 

@@ -125,6 +125,16 @@ class Hub:
                 self._obeyed.popitem(last=False)
         self._facts.keep(CommandDone(node=self._settings.node, command_id=command.id, at=self._now()))
 
+    def sessions(self) -> set[UUID]:
+        """The sign-in sessions by which people are in calls here."""
+        return {peer.who.session_id for room in self.rooms.values() for peer in room.peers.values()}
+
+    async def revoke(self, session_id: UUID) -> None:
+        """A sign-in session has ended: put out whoever entered with it, and refuse its tickets."""
+        self._admissions.revoke(session_id)
+        for room in list(self.rooms.values()):
+            await self._carry_out(room, room.revoke(session_id))
+
     async def stop(self) -> None:
         """End every stay here because the node is going away."""
         for room in list(self.rooms.values()):
@@ -146,9 +156,7 @@ class Hub:
                 room = self._room(command.call_id)
                 await self._carry_out(room, room.end(now))
             case RevokeSession():
-                self._admissions.revoke(command.session_id)
-                for room in list(self.rooms.values()):
-                    await self._carry_out(room, room.revoke(command.session_id))
+                await self.revoke(command.session_id)
 
     # Coming in
 

@@ -67,7 +67,7 @@ class Node:
         self.hub = Hub(settings, self.admissions, self.facts, engines, clock=clock)
         self.doorbell = Doorbell(settings.internal_urls, settings.node, key, clock=clock)
         self.events = EventsHub(
-            settings, self.admissions, bus, self.doorbell, known=lambda: self.presence.known
+            settings, self.admissions, bus, self.doorbell, self.hub, known=lambda: self.presence.known
         )
         self.gateway = Gateway(settings, self.hub, self.events, self.presence)
         self.port = settings.signalling_port

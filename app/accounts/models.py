@@ -25,6 +25,8 @@ class Account(Base):
     password_hash: Mapped[str]
     show_presence: Mapped[bool] = mapped_column(default=True)
     """Whether others see when this person is there."""
+    show_presence_version: Mapped[int] = mapped_column(default=0)
+    """Rises whenever `show_presence` changes."""
     verified_at: Mapped[datetime | None] = instant(default=None)
     created_at: Mapped[datetime] = instant(default_factory=clock.now)
 

@@ -16,6 +16,7 @@ from app.core import clock, crypto, mail, nodes, streams
 from app.core.db import emit
 from app.core.errors import Forbidden, Unauthenticated, invalid
 from app.core.limits import MAIL_PER_ADDRESS, SIGN_IN_PER_ACCOUNT
+from app.core.locks import lock
 from app.core.streams import Address, StreamKind
 from signalling.contracts.calls import ShowPresence
 
@@ -167,13 +168,16 @@ async def sign_out(db: AsyncSession, actor: Actor) -> None:
 
 async def edit(db: AsyncSession, actor: Actor, body: AccountEdit) -> Account:
     """Change my own account."""
+    await lock(db, "account", actor.account_id)  # of two edits at once, the second goes on from the first
     account = await queries.by_id(db, actor.account_id)
     for name, value in body.model_dump(exclude_unset=True).items():
         if value is not None and value != getattr(account, name):
             setattr(account, name, value)
             streams.announce(db, Address(StreamKind.ACCOUNT, account.id), "account.changed", account.id)
             if name == "show_presence":
-                await nodes.command_all(db, ShowPresence, account_id=account.id, shown=value)
+                account.show_presence_version += 1
+                version = account.show_presence_version
+                await nodes.command_all(db, ShowPresence, account_id=account.id, shown=value, version=version)
     return account
 
 

@@ -1,6 +1,6 @@
 """Reading streams: which ones a person hears, where they stand, what happened in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, Uuid, cast, func, literal, select, true
@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.accounts.auth import Actor
+from app.accounts.models import Account, SignInSession
 from app.chat import queries as chat
 from app.core import streams
 from app.core.streams import Address, Stream, StreamEvent, StreamKind
@@ -40,6 +41,16 @@ async def heads(db: AsyncSession, addresses: Sequence[Address]) -> dict[UUID, St
 async def known(db: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Stream]:
     """Those of these streams that there are."""
     return {row.id: row for row in await db.scalars(select(Stream).where(Stream.id.in_(ids)))}
+
+
+async def hidden_accounts(db: AsyncSession, sessions: Set[UUID]) -> dict[UUID, int]:
+    """Whose sessions these are and who does not show whether they are there, and since which version."""
+    rows = await db.execute(
+        select(Account.id, Account.show_presence_version)
+        .join(SignInSession, SignInSession.account_id == Account.id)
+        .where(SignInSession.id.in_(sessions), Account.show_presence.is_(False))
+    )
+    return {account_id: version for account_id, version in rows}
 
 
 async def after(db: AsyncSession, cursors: Mapping[UUID, int], limit: int, most: int) -> list[StreamEvent]:

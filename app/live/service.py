@@ -35,7 +35,10 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper) -> EventsTick
     issued = clock.now()
     signed = issue_events_ticket(
         EventsTicket(
-            account_id=actor.account_id, session_id=actor.session_id, hidden=not account.show_presence
+            account_id=actor.account_id,
+            session_id=actor.session_id,
+            shown=account.show_presence,
+            shown_version=account.show_presence_version,
         ),
         key=door.keys.signing,
         issuer=door.settings.issuer,

@@ -1,4 +1,4 @@
-"""What nodes ask: who hears a stream, and which sign-in sessions have ended."""
+"""What nodes ask: who hears a stream, which sign-in sessions have ended, and who is hidden."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -38,6 +38,7 @@ async def read(db: AsyncSession, ask: StandingAsk) -> StandingRead:
     return StandingRead(
         rosters=tuple(await rosters(db, ask.streams)),
         ended_sessions=tuple(session for session in ask.sessions if session not in live),
+        hidden_accounts=await queries.hidden_accounts(db, live) if live else {},
     )
 
 

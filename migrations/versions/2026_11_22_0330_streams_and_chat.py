@@ -25,6 +25,10 @@ def upgrade() -> None:
         ["expires_at"],
         postgresql_where=sa.text("ended_at IS NULL"),
     )
+    op.add_column(
+        "account", sa.Column("show_presence_version", sa.Integer(), nullable=False, server_default="0")
+    )
+    op.alter_column("account", "show_presence_version", server_default=None)
     _streams()
     _chat()
     op.execute(
@@ -188,6 +192,7 @@ def downgrade() -> None:
     for table in ("read_mark", "message", "conversation", "stream_event", "stream"):
         op.drop_table(table)
     op.drop_index("ix_sign_in_session_open", table_name="sign_in_session")
+    op.drop_column("account", "show_presence_version")
     op.drop_column("account", "show_presence")
     op.drop_column("node", "public_key")
     op.execute("ALTER INDEX pk_node_command RENAME TO pk_call_command")

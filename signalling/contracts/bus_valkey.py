@@ -128,7 +128,8 @@ class ValkeyBus:
                 gone = other["idle"] > IDLE_CONSUMER_SECONDS * 1000 and not other["pending"]
                 if gone and other["name"] != consumer.encode():
                     await self._redis.xgroup_delconsumer(FACTS, GROUP, other["name"])
-            return list(claimed[1])
+            # Before Redis 7, what was trimmed while it was pending is told as nothing.
+            return [(entry, fields) for entry, fields in claimed[1] if fields is not None]
         return []
 
     async def _read_new(self, consumer: str) -> list[Entry]:

@@ -121,11 +121,15 @@ class RosterChanged(_Message):
 
 
 class ShowPresence(_Message):
-    """An account shows from now on, or does not show any more, whether it is there."""
+    """An account shows from now on, or does not show any more, whether it is there.
+
+    What has the higher `version` counts, also when it comes first.
+    """
 
     kind: Literal["show_presence"] = "show_presence"
     account_id: UUID
     shown: bool
+    version: int
 
 
 Command = Annotated[

@@ -1,4 +1,4 @@
-"""What a node asks app: who may hear a stream, and which sign-in sessions have ended.
+"""What a node asks app: who may hear a stream, which sign-in sessions have ended, and who is hidden.
 
 The one question goes over HTTP to app's internal port, signed with the node's own key, which app knows from
 the node's `NodeAlive`.
@@ -36,7 +36,9 @@ class StandingAsk(_Part):
 
 
 class StandingRead(_Part):
-    """How things stand: a roster for each stream asked about, and those of the sessions that have ended."""
+    """How things stand: a roster for each stream asked about, and which of the sessions have ended."""
 
     rosters: tuple[Roster, ...]
     ended_sessions: tuple[UUID, ...]
+    hidden_accounts: dict[UUID, int] = {}
+    """Of the sessions that live: accounts that do not show whether they are there, with its version."""

@@ -57,6 +57,8 @@ class CallTicket(BaseModel):
     permissions: tuple[Permission, ...] = ("publish", "subscribe")
     topology: Topology = "direct"
     ice_policy: IcePolicy = "all"
+    issued_at: int = 0
+    """POSIX time of signing; set when it is read."""
 
 
 class EventsTicket(BaseModel):
@@ -67,8 +69,10 @@ class EventsTicket(BaseModel):
     jti: UUID = Field(default_factory=uuid4)
     account_id: UUID
     session_id: UUID
-    hidden: bool = False
-    """The account does not show whether it is there."""
+    shown: bool = True
+    """Whether the account shows that it is there."""
+    shown_version: int = 0
+    """Rises whenever `shown` changes: a node may have been told something newer than the ticket says."""
     issued_at: int = 0
     """POSIX time of signing; set when it is read."""
 
@@ -183,7 +187,7 @@ def read_call_ticket(
     """
     claims = _read(token, CALL_TICKET_TYPE, keys=keys, issuer=issuer, now=now)
     try:
-        return CallTicket(account_id=claims["sub"], **_fields(claims))
+        return CallTicket(account_id=claims["sub"], issued_at=claims["iat"], **_fields(claims))
     except (ValidationError, TypeError) as error:
         raise TokenRefused("The ticket's claims are not a call ticket's.") from error
 

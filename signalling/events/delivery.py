@@ -146,12 +146,11 @@ class Delivery:
         by = envelope.by
         if hearers is NO_AUDIENCE:
             self._let_go(envelope.stream)
-        elif by is None or len(known.members) == 1:
-            self._writer.put(hearers, prepare(envelope.frame))
-        elif by not in known.members and known.version > envelope.roster_version:
-            # Its author has left since, so the roster no longer says who is kept apart from them: app knows.
+        elif by is not None and by not in known.members:
+            # Its author has left since, so the roster does not say who is kept apart from them: app knows.
+            # The versions do not tell: what is published again carries the newest one.
             self._writer.put(hearers, SYNC)
-        elif apart := known.apart_from(by):
+        elif by is not None and (apart := known.apart_from(by)):
             self._deliver_to_some(envelope, known, apart)
         else:
             self._writer.put(hearers, prepare(envelope.frame))

@@ -1,19 +1,20 @@
 """This node's ear on the bus: whether it hears everything, and what happens when it did not.
 
 Whoever may have missed something may also have missed that somebody must hear nothing any more. So after a
-silence all rosters are forgotten, and nothing is delivered until app has said which sign-in sessions ended.
+silence all rosters are forgotten, tickets from before count no more, and nothing is delivered until app has
+said which sign-in sessions ended, of people in calls too.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
 
 from signalling.contracts.bus import Bus
 from signalling.contracts.envelope import Envelope, Hint, Presence, Typing
-from signalling.contracts.standing import StandingAsk
+from signalling.contracts.standing import MOST, StandingAsk
 from signalling.events.delivery import Delivery
 from signalling.events.doorbell import Doorbell, NoAnswer
 from signalling.events.listeners import Listener, Listeners
@@ -27,6 +28,8 @@ from signalling.protocol.events import Live, text
 SILENCE_SECONDS = 1.5
 # Sockets are told that events do not come at once.
 LIVE_SECONDS = 5.0
+# Everybody syncs at most so often, whatever goes wrong in between: each round is a question of every client.
+SYNC_SECONDS = 5.0
 RETRY_SECONDS = 0.25
 MOST_HELD = 10_000
 # Between so many hints the loop may do other things, and the sockets are written to.
@@ -49,7 +52,10 @@ class Hearing:
         doorbell: Doorbell,
         *,
         known: Callable[[], bool],
-        revoke: Callable[[UUID], None],
+        sessions: Callable[[], set[UUID]],
+        revoke: Callable[[UUID], Awaitable[None]],
+        veil: Callable[[UUID, int], None],
+        doubt: Callable[[], None],
         part: Callable[[Listener], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -63,11 +69,15 @@ class Hearing:
         self._writer = writer
         self._doorbell = doorbell
         self._known = known
+        self._sessions = sessions
         self._revoke = revoke
+        self._veil = veil
+        self._doubt = doubt
         self._part = part
         self._monotonic = monotonic
         self._heard_at = float("-inf")
         self._fresh_at = float("-inf")
+        self._synced_at = float("-inf")
         self._held: list[Hint] | None = None
         self._check = asyncio.Event()
 
@@ -78,14 +88,15 @@ class Hearing:
             now = self._monotonic()
             if hints.missed or now - self._heard_at > SILENCE_SECONDS:
                 self._hold(missed=hints.missed or self._heard_at < 0)
-            self._heard_at = now
             await self._take(hints.items)
+            # What was slow here was not a silence of the bus.
+            self._heard_at = self._monotonic()
             if self._held is None:
                 self._fresh_at = self._heard_at
                 self.look()
 
     async def check(self) -> None:
-        """Whenever it is held, ask app which sessions ended, and then let everything through; for ever."""
+        """Whenever it is held, ask app about the sessions here, and then let everything through; for ever."""
         if self._held is not None:
             self._check.set()
         while True:
@@ -112,9 +123,18 @@ class Hearing:
                 listener.link.push(text(Live(live=live)))
             self._delivery.lost |= live
         if self._delivery.lost and self._held is None:
+            self._sync()
+
+    def _sync(self) -> None:
+        if not len(self._listeners):
+            self._delivery.lost = False
+        elif self._monotonic() - self._synced_at >= SYNC_SECONDS:
+            self._synced_at = self._monotonic()
             self._delivery.sync_everybody()
 
     def _hold(self, *, missed: bool) -> None:
+        # App is asked about those who are here now; whoever comes later must have been let in by app since.
+        self._doubt()
         self._rosters.hold()
         self._delivery.forget()
         self._delivery.lost |= missed
@@ -125,10 +145,13 @@ class Hearing:
     async def _ask_about_sessions(self) -> None:
         if not self._known():
             raise NoAnswer("App has not heard of this server yet.")
-        for sessions in self._listeners.sessions():
-            answer = await self._doorbell.ask(StandingAsk(sessions=tuple(sessions)))
+        sessions = tuple(self._sessions())
+        for start in range(0, len(sessions), MOST):
+            answer = await self._doorbell.ask(StandingAsk(sessions=sessions[start : start + MOST]))
             for session in answer.ended_sessions:
-                self._revoke(session)
+                await self._revoke(session)
+            for account_id, version in answer.hidden_accounts.items():
+                self._veil(account_id, version)
 
     async def _let_through(self) -> None:
         self._let_go_of_slow()

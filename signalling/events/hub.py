@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 from uuid import UUID
 
 from signalling.admissions import Admissions
@@ -39,6 +40,16 @@ PORTION = 500
 MOST_STRIKES = 10
 
 
+class Calls(Protocol):
+    """The calls of this node, as far as sign-in sessions are concerned."""
+
+    def sessions(self) -> set[UUID]:
+        """By which sessions people are in calls."""
+
+    async def revoke(self, session_id: UUID) -> None:
+        """Put out whoever entered by a session that has ended."""
+
+
 class EventsHub:
     """All events sockets of this node."""
 
@@ -48,6 +59,7 @@ class EventsHub:
         admissions: Admissions,
         bus: Bus,
         doorbell: Doorbell,
+        calls: Calls,
         *,
         known: Callable[[], bool],
     ) -> None:
@@ -65,12 +77,16 @@ class EventsHub:
             writer,
             doorbell,
             known=known,
-            revoke=self._revoke,
+            sessions=lambda: self.listeners.sessions() | calls.sessions(),
+            revoke=self._revoke_everywhere,
+            veil=self._veil,
+            doubt=admissions.doubt_events_tickets,
             part=self._part,
         )
         self.rosters.arrived = self._arrived
         self._settings = settings
         self._admissions = admissions
+        self._calls = calls
 
     @property
     def parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -94,7 +110,8 @@ class EventsHub:
             entry = self._resume(hello.resume.token)
         else:
             ticket = await self._admissions.admit_to_events(hello.ticket or "")
-            entry = Pass(ticket.account_id, ticket.session_id, ticket.hidden)
+            self._veil(ticket.account_id, ticket.shown_version, veiled=not ticket.shown)
+            entry = Pass(ticket.account_id, ticket.session_id)
         state = "hidden" if entry.hidden else hello.state or "online"
         listener = self.listeners.add(entry, link, state)
         welcome = Welcome(
@@ -151,8 +168,7 @@ class EventsHub:
                 if known is not None and known.hearers(self.listeners) is not NO_AUDIENCE:
                     self.rosters.renew(known, command.version)
             case ShowPresence():
-                self.listeners.veil(command.account_id, veiled=not command.shown)
-                self.people.changed(command.account_id)
+                self._veil(command.account_id, command.version, veiled=not command.shown)
             case _:
                 pass
 
@@ -190,6 +206,14 @@ class EventsHub:
         for account_id in accounts:
             self.people.changed(account_id)
 
+    async def _revoke_everywhere(self, session_id: UUID) -> None:
+        self._revoke(session_id)
+        await self._calls.revoke(session_id)
+
+    def _veil(self, account_id: UUID, version: int, *, veiled: bool = True) -> None:
+        self.listeners.veil(account_id, version, veiled=veiled, now=time.monotonic())
+        self.people.changed(account_id)
+
     def _arrived(self, known: Known, obsolete: Known | None) -> None:
         if obsolete is not None:
             self._keep_from(obsolete, known)
@@ -224,6 +248,7 @@ class EventsHub:
                 self.people.changed(account_id)
             if now >= sockets_at:
                 sockets_at = now + LOOK_AT_SOCKETS_SECONDS
+                self.listeners.tidy(now)
                 await self._look_at_sockets()
 
     async def _look_at_sockets(self) -> None:

@@ -1,11 +1,11 @@
 """Who listens here: the events sockets of each account and sign-in session, and what lets a lost one back."""
 
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
+from signalling.admissions import REMEMBER_SECONDS
 from signalling.connection import Connection
-from signalling.contracts.standing import MOST
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.events import Error, Shown, text
 
@@ -15,12 +15,10 @@ MOST_OF_ACCOUNT = 20
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What a resume token proves: which account, by which sign-in session, and that it wants to be hidden."""
+    """What lets a socket in: which account, by which sign-in session, and whether it wants to be hidden."""
 
     account_id: UUID
     session_id: UUID
-    veiled: bool
-    """The account never shows whether it is there."""
     hidden: bool = False
     """The person chose to be hidden on this device."""
 
@@ -33,7 +31,6 @@ class Listener:
     session_id: UUID
     link: Connection
     token: str
-    veiled: bool
     state: Shown
     strikes: int = 0
     watched: frozenset[UUID] = frozenset()
@@ -42,6 +39,15 @@ class Listener:
     def refuse(self, code: ErrorCode, detail: str, about: str | None) -> None:
         """Say that something was not carried out."""
         self.link.push(text(Error(code=code, detail=detail, about=about)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Veil:
+    """What app last said of whether an account is hidden, and until when that is remembered at least."""
+
+    version: int
+    veiled: bool
+    until: float
 
 
 class Listeners:
@@ -56,6 +62,7 @@ class Listeners:
         self._lost: dict[str, tuple[float, Pass]] = {}
         self._awaited: dict[UUID, int] = {}
         self._open: dict[str, Listener] = {}
+        self._veils: dict[UUID, _Veil] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -76,16 +83,13 @@ class Listeners:
         """Accounts with an open socket."""
         return list(self._accounts)
 
-    def sessions(self) -> list[list[UUID]]:
-        """Every sign-in session that has a socket or could resume one, in portions for a question."""
-        found = list({*self._sessions, *(known.session_id for _, known in self._lost.values())})
-        return [found[start : start + MOST] for start in range(0, len(found), MOST)]
+    def sessions(self) -> set[UUID]:
+        """Every sign-in session that has a socket or could resume one."""
+        return {*self._sessions, *(known.session_id for _, known in self._lost.values())}
 
     def add(self, entry: Pass, link: Connection, state: Shown) -> Listener:
         """A socket is in; an account with too many loses its oldest."""
-        listener = Listener(
-            entry.account_id, entry.session_id, link, secrets.token_urlsafe(32), entry.veiled, state
-        )
+        listener = Listener(entry.account_id, entry.session_id, link, secrets.token_urlsafe(32), state)
         here = self._accounts.setdefault(entry.account_id, [])
         if len(here) >= MOST_OF_ACCOUNT:
             self.end(here[0], CloseCode.REPLACED)
@@ -99,9 +103,7 @@ class Listeners:
     def lose(self, listener: Listener, now: float) -> None:
         """A socket is gone without a goodbye: it may come back."""
         if self._remove(listener):
-            known = Pass(
-                listener.account_id, listener.session_id, listener.veiled, listener.state == "hidden"
-            )
+            known = Pass(listener.account_id, listener.session_id, listener.state == "hidden")
             self._lost[listener.token] = (now + self._grace, known)
             self._awaited[known.account_id] = self._awaited.get(known.account_id, 0) + 1
 
@@ -111,13 +113,16 @@ class Listeners:
         if code is not None:
             listener.link.cut(code)
 
-    def veil(self, account_id: UUID, *, veiled: bool) -> None:
-        """The account does not show any more whether it is there, or shows it again."""
-        for listener in self.of(account_id):
-            listener.veiled = veiled
-        for token, (until, known) in self._lost.items():
-            if known.account_id == account_id:
-                self._lost[token] = (until, replace(known, veiled=veiled))
+    def veil(self, account_id: UUID, version: int, *, veiled: bool, now: float) -> None:
+        """App says whether the account never shows that it is there, unless something newer is known."""
+        known = self._veils.get(account_id)
+        if known is None or version >= known.version:
+            self._veils[account_id] = _Veil(version, veiled, now + REMEMBER_SECONDS)
+
+    def veiled(self, account_id: UUID) -> bool:
+        """Whether the account never shows that it is there."""
+        veil = self._veils.get(account_id)
+        return veil is not None and veil.veiled
 
     def resume(self, token: str, now: float) -> Pass | None:
         """What a token proves, which it does once. The socket that it is from is cut, if it is still open."""
@@ -147,6 +152,12 @@ class Listeners:
         """Forget the tokens whose time is over. Returns their accounts."""
         over = [token for token, (until, _) in self._lost.items() if until <= now]
         return [self._void(token).account_id for token in over]
+
+    def tidy(self, now: float) -> None:
+        """Forget who is veiled when nobody of theirs is here, and no ticket from before is about any more."""
+        for account_id, veil in list(self._veils.items()):
+            if veil.until <= now and account_id not in self._accounts and not self.awaited(account_id):
+                del self._veils[account_id]
 
     def awaited(self, account_id: UUID) -> bool:
         """Whether a lost socket of the account may come back."""

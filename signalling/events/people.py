@@ -206,11 +206,18 @@ class People:
     def _state_here(self, account_id: UUID) -> PresenceState | None:
         """How the sockets here show an account; None while it may come back in a moment."""
         here = self._listeners.of(account_id)
-        if any(listener.veiled or listener.state == "hidden" for listener in here):
+        if not here:
+            return None if self._listeners.awaited(account_id) else "offline"
+        states = {listener.state for listener in here}
+        if "hidden" in states or self._listeners.veiled(account_id):
             return "hidden"
-        if here:
-            return "online" if any(listener.state == "online" for listener in here) else "away"
-        return None if self._listeners.awaited(account_id) else "offline"
+        return "online" if "online" in states else "away"
+
+    def _is_hidden(self, account_id: UUID) -> bool:
+        """Whether the account hides here or, as far as is known, at another node."""
+        said = self._seen.get(account_id, {}).items()
+        elsewhere = any(state == "hidden" for node, (state, _) in said if node != self._node)
+        return elsewhere or self._state_here(account_id) == "hidden"
 
     def _seen_state(self, account_id: UUID) -> Seen:
         states = {state for state, _ in self._seen.get(account_id, {}).values()}
@@ -296,7 +303,7 @@ class People:
             listener.refuse(ErrorCode.UNKNOWN_STREAM, "You hear no such conversation.", "typing")
             return
         place = (hint.account_id, hint.stream)
-        if hint.typing and self._state_here(listener.account_id) == "hidden":
+        if hint.typing and self._is_hidden(listener.account_id):
             return
         if hint.typing:
             self._typists[place] = (self._monotonic() + TYPING_SECONDS, listener)

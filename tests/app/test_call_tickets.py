@@ -91,6 +91,7 @@ async def test_the_ticket_says_who_enters_which_call_where(world: World) -> None
         name="Priya Raman",
         organisation="Riverbank",
         role="mentee",
+        issued_at=ticket.issued_at,
     )
     assert answer["socket_url"] == f"wss://calls.example.org/calls/{answer['call_id']}"
     assert (answer["topology"], answer["ice_policy"], answer["ice_servers"]) == ("direct", "all", [])

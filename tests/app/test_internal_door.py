@@ -138,6 +138,19 @@ async def test_ended_sessions_are_named(world: World, internal: FastAPI, key: Ed
     assert set(read.ended_sessions) == {leaving.session_id, unknown}
 
 
+async def test_whoever_is_hidden_is_named_while_signed_in(
+    world: World, internal: FastAPI, key: Ed25519PrivateKey
+) -> None:
+    hidden, shown, leaving = await world.person(), await world.person(), await world.person()
+    for person, choices in ((hidden, (False, True, False)), (shown, (False, True)), (leaving, (False,))):
+        for choice in choices:
+            await person.ok("PATCH", "/v1/me", {"show_presence": choice})
+    assert (await leaving.call("DELETE", "/v1/sessions/current")).status_code == 204
+    asked = [str(person.session_id) for person in (hidden, shown, leaving)]
+    assert (await standing(internal, key, sessions=asked)).hidden_accounts == {hidden.account_id: 3}
+    assert (await standing(internal, key)).hidden_accounts == {}
+
+
 async def test_a_question_that_is_too_long_is_refused(internal: FastAPI, key: Ed25519PrivateKey) -> None:
     token = issue_node_token(NAME, key=key, now=time.time())
     answer = await knock(internal, token, streams=[str(uuid4()) for _ in range(501)])

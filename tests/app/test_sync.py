@@ -1,5 +1,6 @@
 """POST /v1/sync and the events ticket: what was missed, for those who may hear it, and nothing else."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -266,16 +267,29 @@ async def test_an_events_ticket_is_for_this_account_and_sign_in(world: World) ->
         issued["ticket"], keys=door.keys.public, issuer=door.settings.issuer, now=time.time()
     )
     assert (ticket.account_id, ticket.session_id) == (person.account_id, person.session_id)
-    assert not ticket.hidden
+    assert (ticket.shown, ticket.shown_version) == (True, 0)
     await person.ok("PATCH", "/v1/me", {"show_presence": False})
     issued = await person.ok("POST", "/v1/events/ticket")
     ticket = read_events_ticket(
         issued["ticket"], keys=door.keys.public, issuer=door.settings.issuer, now=time.time()
     )
-    assert ticket.hidden
+    assert (ticket.shown, ticket.shown_version) == (False, 1)
     ((payload,),) = await world.run("SELECT payload FROM node_command")
     assert (payload["kind"], payload["account_id"]) == ("show_presence", str(person.account_id))
-    assert payload["shown"] is False, "sockets that are open learn it too"
+    assert (payload["shown"], payload["version"]) == (False, 1), "sockets that are open learn it too"
+
+
+async def test_of_two_choices_at_once_the_one_that_stays_is_the_newest(world: World) -> None:
+    await world.node("wss://live.example.org")
+    person = await world.person()
+    choices = (False, True) * 10
+    await asyncio.gather(*(person.ok("PATCH", "/v1/me", {"show_presence": choice}) for choice in choices))
+    ((shown, version),) = await world.run(
+        f"SELECT show_presence, show_presence_version FROM account WHERE id = '{person.account_id}'"
+    )
+    told = [payload for (payload,) in await world.run("SELECT payload FROM node_command")]
+    assert sorted(payload["version"] for payload in told) == list(range(1, version + 1))
+    assert [payload["shown"] for payload in told if payload["version"] == version] == [shown]
 
 
 async def test_without_a_node_there_is_no_ticket(world: World) -> None:

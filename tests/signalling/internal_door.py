@@ -15,6 +15,7 @@ class InternalDoor:
     def __init__(self, public_key: Callable[[str], str]) -> None:
         self.rosters: dict[UUID, Roster] = {}
         self.ended: set[UUID] = set()
+        self.hidden: dict[UUID, int] = {}
         self.asks: list[StandingAsk] = []
         self.refused = 0
         self.connections = 0
@@ -104,4 +105,5 @@ class InternalDoor:
         return StandingRead(
             rosters=tuple(self.rosters.get(roster.stream, roster) for roster in nobody),
             ended_sessions=tuple(session for session in ask.sessions if session in self.ended),
+            hidden_accounts=self.hidden if ask.sessions else {},
         )

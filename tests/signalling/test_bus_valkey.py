@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -30,6 +31,24 @@ async def test_unreadable_entries_are_passed_over(valkey: ValkeyServer) -> None:
     async with asyncio.timeout(5):
         assert await anext(bus.commands("node-1")) == command
     client.close()
+    await bus.close()
+
+
+async def test_what_was_trimmed_while_pending_is_passed_over(
+    valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers before Redis 7 name such entries as nothing at all."""
+    bus = ValkeyBus(valkey.url, claim_seconds=CLAIM)
+
+    async def claim(*_: Any, **__: Any) -> Any:
+        return [b"0-0", [(None, None)]]
+
+    await bus.publish_fact(joined())
+    await (await take(bus.facts("one"))).committed()
+    monkeypatch.setattr(bus._redis, "xautoclaim", claim)
+    fact = joined()
+    await bus.publish_fact(fact)
+    assert (await take(bus.facts("one"))).fact == fact
     await bus.close()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -337,18 +338,27 @@ async def test_whoever_is_kept_apart_gets_the_number_only(
     assert "secret" not in json.dumps([heard[blocker.account_id][0], heard[ear.account_id][2]])
 
 
+@pytest.mark.parametrize("others_stay", [True, False])
+@pytest.mark.parametrize("published_again", [True, False])
 async def test_when_the_author_has_left_since_app_says_who_may_read_it(
-    world: World, ear: Ear, others: tuple[Ear, Ear]
+    world: World, ear: Ear, others: tuple[Ear, Ear], others_stay: bool, published_again: bool
 ) -> None:
-    """The roster no longer says who is kept apart from somebody who is not on it."""
-    stream, (left, _), door = uuid4(), others, world.app.door
-    door.let_hear(stream, ear.account_id, left.account_id, uuid4())
+    """The roster no longer says who is kept apart from somebody who is not on it.
+
+    What was left behind is published again with the newest version of the roster.
+    """
+    stream, (left, third), door = uuid4(), others, world.app.door
+    staying = [ear.account_id, third.account_id] if others_stay else [ear.account_id]
+    door.let_hear(stream, *staying, left.account_id, apart=((ear.account_id, left.account_id),))
     event = world.app.next_event(stream, by=left.account_id)
-    door.let_hear(stream, ear.account_id, uuid4())
-    await world.app.say(event)
+    door.let_hear(stream, *staying)
+    await world.app.say(replace(event, roster_version=2) if published_again else event)
     await ear.next("sync")
-    await world.app.say(world.app.next_event(stream, by=left.account_id))
+    if others_stay:
+        await third.next("sync")
+    await world.app.say(world.app.next_event(stream, by=ear.account_id))
     assert await ear.seqs(1) == [2]
+    await left.nothing()
 
 
 async def test_commands_are_answered_once_by_both_hubs(world: World, ear: Ear) -> None:

@@ -1,6 +1,7 @@
 """Faults of ours and of the bus on the way of events: others go on, and whoever missed something is told."""
 
 import asyncio
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
@@ -11,8 +12,9 @@ import pytest
 from signalling import presence
 from signalling.connection import Turns
 from signalling.contracts.bus import BusUnavailable
-from signalling.contracts.bus_memory import Exchange, MemoryBus
+from signalling.contracts.bus_memory import UP_TO_DATE_SECONDS, Exchange, MemoryBus
 from signalling.contracts.bus_open import open_bus
+from signalling.contracts.envelope import Envelope
 from signalling.events import hearing, rosters
 from signalling.main import Node
 from signalling.protocol.codes import CloseCode
@@ -147,6 +149,46 @@ async def test_after_a_silence_slow_readers_are_let_go_of(tmp_path: Path) -> Non
         await gone(world, slow.account_id)
         await quick.nothing()
         slow.raw.close()
+
+
+async def test_everybody_syncs_only_now_and_then_while_nothing_can_be_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rosters, "UNANSWERED_SECONDS", 0.1)
+    monkeypatch.setattr(hearing, "SYNC_SECONDS", 3.0)
+    ear, stream = await world.listen(), uuid4()
+    world.app.door.let_hear(stream, ear.account_id)
+    world.app.door.fails = True
+    await world.app.say(world.app.next_event(stream))
+    await ear.next("sync")
+    for _ in range(2):
+        await world.app.say(world.app.next_event(stream))
+        await asyncio.sleep(0.7)
+        await ear.nothing()
+    assert world.node.events.delivery.lost
+    await ear.next("sync", 4)
+    world.app.door.fails = False
+    await world.app.say(world.app.next_event(stream))
+    await ear.next("event")
+
+
+async def test_what_takes_long_here_is_no_silence_of_the_bus(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ear, stream = await world.listen(), uuid4()
+    world.app.door.let_hear(stream, ear.account_id)
+    take = world.node.events.delivery.take
+
+    def slowly(envelope: Envelope) -> None:
+        time.sleep(hearing.SILENCE_SECONDS - 0.1)
+        take(envelope)
+
+    monkeypatch.setattr(world.node.events.delivery, "take", slowly)
+    await world.app.say(world.app.next_event(stream))
+    assert await ear.seqs(1) == [1]
+    await asyncio.sleep(UP_TO_DATE_SECONDS + 0.2)
+    assert not [ask for ask in world.app.door.asks if ask.sessions]
+    await ear.nothing()
 
 
 async def test_app_must_say_again_and_again_that_it_knows_this_node(

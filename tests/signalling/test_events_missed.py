@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from signalling.contracts.bus_memory import Exchange, MemoryBus
 from signalling.contracts.bus_valkey import ValkeyBus
-from signalling.contracts.calls import RevokeSession
+from signalling.contracts.calls import RevokeSession, ShowPresence
 from signalling.events import hearing
 from tests.signalling.faltering_bus import FalteringBus
 from tests.signalling.valkey_server import ValkeyServer
@@ -135,6 +136,83 @@ async def test_whoever_signed_out_meanwhile_hears_nothing(
     again = await world.open_events()
     await again.send("hello", version=1, ticket=ticket)
     assert await again.closed() == 4503
+
+
+async def test_a_ticket_from_before_the_trouble_is_refused_for_now(
+    faltering: tuple[World, FalteringBus],
+) -> None:
+    """Who comes in with it while app is asked about the others would not be asked about."""
+    world, bus = faltering
+    session, account = uuid4(), uuid4()
+    early, earlier = (world.app.events_ticket(account, session_id=session, now=time.time()) for _ in range(2))
+    stays = await world.listen()
+    stream = await listening(world, stays)
+    bus.late = True
+    world.app.door.ended.add(session)
+    world.app.door.let_hear(stream, stays.account_id, account)
+    await asyncio.sleep(hearing.SILENCE_SECONDS + 0.6)
+    world.app.door.answers.clear()
+    bus.late = False
+    async with asyncio.timeout(5):
+        while world.node.events.hearing._held is None:
+            await asyncio.sleep(0.01)
+    assert await refusal(world, early) == "not_ready"
+    late = await world.listen()  # the control: app has signed this ticket since
+    world.app.door.answers.set()
+    await world.app.say(world.app.next_event(stream))
+    assert (await heard_until(stays, "event"))[-1]["seq"] == 2
+    assert await refusal(world, earlier) == "not_ready"
+    await seqs_before_pong(late)
+
+
+async def test_whoever_hides_meanwhile_is_not_shown(faltering: tuple[World, FalteringBus]) -> None:
+    """The command is late, too, and one from before comes after it."""
+    world, bus = faltering
+    ear, other = await world.listen(), await world.listen()
+    stream = await listening(world, ear, other)
+    await ear.send("watch", streams=[str(stream)])
+    assert (await heard_until(ear, "presence"))[-1]["state"] == "online"
+    bus.late = True
+    world.app.door.hidden[other.account_id] = 2
+    await asyncio.sleep(hearing.SILENCE_SECONDS + 0.6)
+    bus.late = False
+    assert (await heard_until(ear, "presence"))[-1]["state"] == "offline"
+    command = ShowPresence(account_id=other.account_id, shown=True, version=1)
+    await world.app.command(command)
+    await world.app.wait_for(lambda: command.id in world.app.done())
+    await asyncio.sleep(0.05)
+    await ear.send("ping")
+    assert "presence" not in [message["type"] for message in await heard_until(ear, "pong")]
+
+
+@pytest.mark.parametrize("way", ["away", "late"])
+async def test_whoever_signed_out_meanwhile_is_not_in_a_call_any_more(
+    faltering: tuple[World, FalteringBus], way: str, call_id: UUID
+) -> None:
+    """Nobody here listens to events, and the command never comes."""
+    world, bus = faltering
+    session = uuid4()
+    stays, gone = await world.join(call_id), await world.join(call_id, session_id=session)
+    await stays.next("participant_joined")
+    ticket = world.app.ticket(call_id, session_id=session)
+    setattr(bus, way, True)
+    world.app.door.ended.add(session)
+    await asyncio.sleep(hearing.SILENCE_SECONDS + 0.6)
+    await gone.pong()
+    setattr(bus, way, False)
+    assert (await stays.next("participant_left"))["reason"] == "removed"
+    assert await gone.closed() == 4503
+    again = await world.open(call_id)
+    await again.send("hello", version=1, ticket=ticket, media={"audio": True, "video": True})
+    assert (await again.next("error"))["code"] == "removed"
+    await stays.pong()
+
+
+async def refusal(world: World, ticket: str) -> str:
+    """The code with which a ticket is refused."""
+    ear = await world.open_events()
+    await ear.send("hello", version=1, ticket=ticket)
+    return str((await ear.next("error"))["code"])
 
 
 async def test_while_app_does_not_answer_nothing_is_told_but_that_it_is_not_live(

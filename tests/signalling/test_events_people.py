@@ -1,6 +1,7 @@
 """Presence: who is shown whom, what nobody is shown, and that it lapses by itself."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from signalling.admissions import REMEMBER_SECONDS
 from signalling.contracts.bus_memory import Exchange, MemoryBus
 from signalling.contracts.calls import RevokeSession, RosterChanged, ShowPresence
 from signalling.contracts.envelope import Presence
+from signalling.contracts.tickets import TICKET_SECONDS
 from signalling.events import people
 from tests.signalling.circle import Circle, gather, quiet
 from tests.signalling.world import Ear, World, running
@@ -100,7 +103,7 @@ async def test_whoever_hides_on_one_device_is_hidden(circle: Circle) -> None:
 
 
 async def test_whoever_does_not_show_presence_never_does(circle: Circle) -> None:
-    dora = await circle.world.listen(hidden=True)
+    dora = await circle.world.listen(shown=False)
     accounts = [ear.account_id for ear in (circle.amina, circle.ben, dora)]
     circle.world.app.door.let_hear(circle.stream, *accounts)
     await watch(circle, circle.amina)
@@ -123,12 +126,67 @@ async def test_the_choice_reaches_sockets_that_are_open(circle: Circle) -> None:
     ben = circle.membership(circle.ben)
     await watch(circle, circle.amina)
     assert (await shown(circle.amina, 2))[ben] == "online"
-    await circle.world.app.command(ShowPresence(account_id=circle.ben.account_id, shown=False))
+    await show(circle, circle.ben, shown=False, version=1)
     assert await shown(circle.amina, 1) == {ben: "offline"}
     await circle.ben.send("presence", state="online")
     await quiet(circle.ben, circle.amina)
-    await circle.world.app.command(ShowPresence(account_id=circle.ben.account_id, shown=True))
+    await show(circle, circle.ben, shown=True, version=2)
     assert await shown(circle.amina, 1) == {ben: "online"}
+
+
+async def show(circle: Circle, ear: Ear, *, shown: bool, version: int) -> None:
+    """Somebody wants to be shown, or does not any more; the node has obeyed."""
+    command = ShowPresence(account_id=ear.account_id, shown=shown, version=version)
+    await circle.world.app.command(command)
+    await circle.world.app.wait_for(lambda: command.id in circle.world.app.done())
+
+
+async def test_the_newest_choice_counts_in_whatever_order_they_come(circle: Circle) -> None:
+    ben = circle.membership(circle.ben)
+    await watch(circle, circle.amina)
+    await shown(circle.amina, 2)
+    await show(circle, circle.ben, shown=False, version=2)
+    assert await shown(circle.amina, 1) == {ben: "offline"}
+    await show(circle, circle.ben, shown=True, version=1)  # it was lost, and is repeated only now
+    await quiet(circle.ben, circle.amina)
+    circle.ben.vanish()
+    again = await circle.world.open_events()
+    await again.hello(resume={"token": circle.ben.welcome["resume_token"]}, state="online")
+    await show(circle, circle.ben, shown=True, version=1)
+    await quiet(again, circle.amina)
+    await show(circle, circle.ben, shown=True, version=3)
+    assert await shown(circle.amina, 1) == {ben: "online"}
+
+
+@pytest.mark.parametrize("tidied", [True, False])
+async def test_a_ticket_from_before_the_choice_does_not_undo_it(circle: Circle, tidied: bool) -> None:
+    ben = circle.membership(circle.ben)
+    await circle.ben.socket.close()
+    await watch(circle, circle.amina)
+    await shown(circle.amina, 1)
+    await show(circle, circle.ben, shown=False, version=1)
+    if tidied:
+        circle.world.node.events.listeners.tidy(time.monotonic() + TICKET_SECONDS)
+    early = await circle.world.listen(circle.ben.account_id)
+    await quiet(early, circle.amina)
+    await circle.world.listen(circle.ben.account_id, shown_version=2)
+    assert await shown(circle.amina, 1) == {ben: "online"}
+
+
+async def test_who_is_hidden_is_forgotten_when_they_are_gone(circle: Circle) -> None:
+    listeners = circle.world.node.events.listeners
+    await show(circle, circle.ben, shown=False, version=1)
+    listeners.tidy(time.monotonic() + REMEMBER_SECONDS + 1)
+    assert listeners.veiled(circle.ben.account_id)
+    circle.ben.vanish()
+    async with asyncio.timeout(5):
+        while not listeners.awaited(circle.ben.account_id):
+            await asyncio.sleep(0.01)
+    listeners.tidy(time.monotonic() + REMEMBER_SECONDS + 1)
+    assert listeners.veiled(circle.ben.account_id), "they may come back"
+    listeners.lapse(time.monotonic() + 60)
+    listeners.tidy(time.monotonic() + REMEMBER_SECONDS + 1)
+    assert not listeners.veiled(circle.ben.account_id)
 
 
 async def test_whoever_is_hidden_is_not_seen_typing(circle: Circle) -> None:

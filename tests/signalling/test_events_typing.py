@@ -1,11 +1,12 @@
 """Typing: who is shown it, who is not, and that it lapses by itself."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
 
 from signalling.contracts.calls import RosterChanged
-from signalling.contracts.envelope import Typing
+from signalling.contracts.envelope import Presence, PresenceState, Typing
 from signalling.events import people
 from tests.signalling.circle import Circle, quiet
 
@@ -62,6 +63,28 @@ async def test_whoever_falls_silent_has_stopped_typing(
     monkeypatch.setattr(people, "TYPING_SECONDS", 0.1)
     await circle.amina.send("typing", stream=str(circle.stream), typing=True)
     assert [(await circle.ben.next("typing"))["typing"] for _ in range(2)] == [True, False]
+
+
+async def test_whoever_hides_on_a_device_at_another_node_is_not_seen_typing(circle: Circle) -> None:
+    async def elsewhere(state: PresenceState) -> None:
+        await circle.world.app.say(Presence(circle.amina.account_id, "node-2", state))
+        await asyncio.sleep(0.05)
+
+    await elsewhere("hidden")
+    await circle.amina.send("typing", stream=str(circle.stream), typing=True)
+    await quiet(circle.amina, circle.ben, circle.carla)
+    await elsewhere("offline")
+    await asyncio.sleep(people.TYPING_PAUSE_SECONDS)
+    await circle.amina.send("typing", stream=str(circle.stream), typing=True)
+    assert (await circle.ben.next("typing"))["typing"] is True
+
+
+async def test_whoever_is_not_hidden_any_more_is_seen_typing_at_once(circle: Circle) -> None:
+    await circle.amina.send("presence", state="hidden")
+    await quiet(circle.amina, circle.ben)
+    await circle.amina.send("presence", state="online")
+    await circle.amina.send("typing", stream=str(circle.stream), typing=True)
+    assert (await circle.ben.next("typing"))["typing"] is True
 
 
 async def test_a_lost_socket_does_not_type(circle: Circle) -> None:

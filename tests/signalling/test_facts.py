@@ -12,9 +12,17 @@ from typing_extensions import override
 from signalling import facts as module
 from signalling.contracts.bus import BusUnavailable
 from signalling.contracts.bus_memory import Exchange, MemoryBus
-from signalling.contracts.calls import CommandDone, Fact, NodeAlive, ParticipantJoined, ParticipantsPresent
+from signalling.contracts.calls import (
+    CommandDone,
+    EndCall,
+    Fact,
+    NodeAlive,
+    ParticipantJoined,
+    ParticipantsPresent,
+)
 from signalling.facts import FactKeeper
 from signalling.journal import Journal
+from tests.signalling.world import World, get
 
 
 def done() -> CommandDone:
@@ -99,6 +107,29 @@ async def test_a_renewal_takes_the_place_of_the_earlier_one() -> None:
     keeper.committed(last.id)
     keeper.committed(uuid4())
     assert len(keeper) == 2
+
+
+async def test_a_command_that_comes_again_and_again_has_one_answer(
+    world: World, call_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While app cannot take facts in, it repeats what seems unanswered to it."""
+    monkeypatch.setattr(world.node.facts, "_capacity", 5)
+    world.app.commits = False
+    command = EndCall(call_id=uuid4())
+    for _ in range(20):
+        await world.app.command(command)
+    await world.app.wait_for(world.app.done)
+    await asyncio.sleep(0.1)
+    assert len(world.node.facts) == 1
+    assert (await get(world, "/readyz"))[0] == 200
+    await (await world.join(call_id)).pong()
+    # When the answer has been taken in and the command comes nevertheless, it is answered anew.
+    world.app.commits = True
+    async with asyncio.timeout(5):
+        while len(world.node.facts):
+            await asyncio.sleep(0.01)
+    await world.app.command(command)
+    await world.app.wait_for(lambda: world.app.done() == [command.id] * 2)
 
 
 async def test_a_full_keeper_says_so_and_still_takes_what_ends() -> None:

@@ -1,5 +1,6 @@
 """Tickets under attack: nothing gets in but what app signed, for this door, just now, once."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from signalling.contracts.bus_memory import Exchange, MemoryBus
+from signalling.contracts.calls import RevokeSession
 from signalling.contracts.tickets import (
     CALL_TICKET_TYPE,
     SIGNALLING_AUDIENCE,
@@ -28,7 +31,8 @@ from signalling.contracts.tickets import (
     read_jwks,
 )
 from signalling.keys import KeyStore
-from tests.signalling.world import ISSUER, App, World
+from signalling.main import Node
+from tests.signalling.world import ISSUER, App, World, running, settings
 
 NOW = 1_800_000_000
 KEY = SigningKey("key-1", Ed25519PrivateKey.generate())
@@ -110,7 +114,8 @@ def test_what_is_issued_is_read() -> None:
     envelope = ("iss", "aud", "iat", "nbf", "exp", "sub")
     fields = {name: value for name, value in body.items() if name not in envelope}
     ticket = CallTicket.model_validate({**fields, "account_id": body["sub"], "ice_policy": "relay"})
-    assert read(issue_call_ticket(ticket, key=KEY, issuer=ISSUER, now=NOW + 0.9), NOW + 1) == ticket
+    signed_ticket = issue_call_ticket(ticket, key=KEY, issuer=ISSUER, now=NOW + 0.9)
+    assert read(signed_ticket, NOW + 1) == ticket.model_copy(update={"issued_at": NOW})
 
 
 FORGERIES: dict[str, Callable[[], str]] = {
@@ -279,6 +284,26 @@ async def test_a_ticket_that_loses_the_race_is_used_all_the_same(world: World, c
     ticket = world.app.ticket(call_id)
     assert await entry(world, call_id, ticket) == ("call_full", 4502)
     assert await entry(world, call_id, ticket) == ("ticket_refused", 4501)
+
+
+async def test_a_node_that_begins_anew_wants_new_tickets(tmp_path: Path, call_id: UUID) -> None:
+    """It does not know which ones its last run has let in, or was told to refuse."""
+    exchange, session = Exchange(), uuid4()
+    async with running(tmp_path, buses=(MemoryBus(exchange), MemoryBus(exchange))) as world:
+        used, worthless = world.app.ticket(call_id), world.app.ticket(call_id, session_id=session)
+        await (await world.open(call_id)).hello(ticket=used)
+        command = RevokeSession(session_id=session)
+        await world.app.command(command)
+        await world.app.wait_for(lambda: command.id in world.app.done())
+        assert await entry(world, call_id, worthless) == ("removed", 4503)
+        await world.node.drain()
+        await asyncio.sleep(1.1)
+        world.node = Node(settings(tmp_path), MemoryBus(exchange))
+        await world.node.start()
+        for ticket in (used, worthless):
+            assert await entry(world, call_id, ticket) == ("not_ready", 4411)
+        await world.join(call_id)
+        await world.node.drain()
 
 
 async def test_used_tickets_are_forgotten_when_they_have_expired(world: World, call_id: UUID) -> None:

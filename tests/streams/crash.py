@@ -101,7 +101,9 @@ class Crash:
             for app in self.apps:
                 app.close()
         if settled is None:
-            findings.add("unsettled", f"not everything had arrived {self.plan.settle} s after the last message")
+            findings.add(
+                "unsettled", f"not everything had arrived {self.plan.settle} s after the last message"
+            )
         seconds = {
             "set_up": round(playing - began, 1),
             "playing": round(played, 1),

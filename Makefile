@@ -16,11 +16,11 @@ run: ## serve the demo world on http://localhost:8000, all set-up included
 	@$(PYTHON) bootstrap.py run
 	@exec $(BIN)/mentorspan serve --development --with-parent $$PPID
 
-test: ## lint, types, import contracts, then every test, all set-up included
+test: ## lint, types, import contracts, then every test but the long ones, all set-up included
 	@$(PYTHON) bootstrap.py test
 	@$(MAKE) --no-print-directory lint
 	@cd web && npm run --silent test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not alone"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not alone and not long"
 	@$(BIN)/python -m pytest -m "browser or alone"
 
 check: ## the quick part of `test`: no browser and nothing slow
@@ -38,7 +38,7 @@ lint: ## formatting, lint, types (Python and web), import contracts
 
 crash: ## the long run: kill everything again and again, a thousand revocations, hostile clients
 	@$(PYTHON) bootstrap.py test
-	@MENTORSPAN_FULL=1 $(BIN)/python -m pytest -s -n 0 -m "not browser" tests/streams
+	@MENTORSPAN_FULL=1 $(BIN)/python -m pytest -s -n 0 tests/streams
 
 bench: ## measure what the project claims; prints JSON
 	@$(PYTHON) bootstrap.py test

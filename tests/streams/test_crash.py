@@ -66,6 +66,7 @@ async def test_crashes_lose_nothing(topology: Start) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("fault", "signs"),

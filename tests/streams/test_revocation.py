@@ -110,6 +110,7 @@ async def test_nothing_reaches_those_who_may_not_hear_it(topology: Start) -> Non
         assert sum(made.outcome.trials.values()) >= WANTED, summary
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_a_node_that_does_not_hear_of_rosters_is_noticed(topology: Start) -> None:
     async with Revocations(topology("deaf-to-rosters"), SEED) as made:

@@ -16,7 +16,7 @@ export default function ConversationPage({ id }) {
   return html`<div class="messages-page">
     <${Back} href="/messages">Messages<//>
     ${all ? html`<${Chat} id=${id} alone>
-      <${Title} name=${[name, when].filter(Boolean).join(", ")}><a href=${about?.meeting_id ? `/meetings/${about.meeting_id}` : `/pairings/${about?.pairing_id}`}>${name}${when && html`, <span class="line-when">${when}</span>`}</a><//>
+      <${Title} name=${[name, when].filter(Boolean).join(", ")}><a href=${about?.meeting_id ? `/meetings/${about.meeting_id}` : `/pairings/${about?.pairing_id}`}>${name}${when && html` <span class="line-when">${when}</span>`}</a><//>
     <//>` : html`<${Skeleton} />`}
   </div>`;
 }

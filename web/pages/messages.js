@@ -28,7 +28,7 @@ function Line({ conversation, now }) {
   return html`<li class=${conversation.unread > 0 ? "line unread" : "line"}>
     ${others.length === 1 ? html`<${Avatar} id=${others[0].id} name=${others[0].name} />` : html`<span class="avatar circle" aria-hidden="true"><${Icon} name="users-round" /></span>`}
     <div class="line-main">
-      <a class="line-name" href=${`/messages/${conversation.id}`}>${conversationName(conversation)}${when && html`, <span class="line-when">${when}</span>`}</a>
+      <a class="line-name" href=${`/messages/${conversation.id}`}>${conversationName(conversation)}${when && html` <span class="line-when">${when}</span>`}</a>
       <p class="quiet last-said">${lastWords(conversation)}</p>
     </div>
     <p class="quiet bits"><time dateTime=${at.toISOString()}>${dayIn(at, zone) === dayIn(now, zone) ? clock(at, zone) : weekdayAndDate(at, zone)}</time><${Unread} count=${conversation.unread} /></p>

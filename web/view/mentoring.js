@@ -48,7 +48,7 @@ export function conversationName({ kind, title, people }) {
 export function conversationWhen({ starts_at: starts }, zone) {
   if (!starts) return "";
   const start = new Date(starts);
-  return `${weekdayAndDate(start, zone)}, ${clock(start, zone)} your time`;
+  return `${weekdayAndDate(start, zone)}, ${clock(start, zone)}`;
 }
 
 /** @param {Meeting} meeting */

@@ -6,6 +6,9 @@ BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--upgrade --custom-compile-command "make lock"
 
+# A file stays with one worker: its tests share engines.
+TWO = -n 2 --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint crash bench openapi migrate doctor shots lock clean
 
@@ -20,8 +23,9 @@ test: ## lint, types, import contracts, then every test but the long ones, all s
 	@$(PYTHON) bootstrap.py test
 	@$(MAKE) --no-print-directory lint
 	@cd web && npm run --silent test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not alone and not long"
-	@$(BIN)/python -m pytest -m "browser or alone"
+	@$(BIN)/python -m pytest $(TWO) -m "not browser and not alone and not long"
+	@$(BIN)/python -m pytest $(TWO) -m browser
+	@$(BIN)/python -m pytest -m alone
 
 check: ## the quick part of `test`: no browser and nothing slow
 	@$(PYTHON) bootstrap.py test
@@ -36,9 +40,10 @@ lint: ## formatting, lint, types (Python and web), import contracts
 	$(BIN)/lint-imports
 	cd web && npm run --silent check
 
-crash: ## the long run: kill everything again and again, a thousand revocations, hostile clients
+crash: ## the long run: kill everything again and again, a thousand revocations, hostile clients, every play
 	@$(PYTHON) bootstrap.py test
 	@MENTORSPAN_FULL=1 $(BIN)/python -m pytest -s -n 0 tests/streams
+	@$(BIN)/python -m pytest -q -n 2 -m long tests/app
 
 bench: ## measure what the project claims; prints JSON
 	@$(PYTHON) bootstrap.py test

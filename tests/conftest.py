@@ -21,6 +21,7 @@ from app.tables import TABLES
 from tests.world import World
 
 TEMPLATE = "mentorspan_template"
+LONGEST = ("test_verify_action", "test_crash", "test_serve", "test_revocation", "test_visibility")
 # httpx2 looks for it at each request to an application, and looking in vain takes as long as a statement.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
@@ -57,6 +58,11 @@ def template(server_url: str) -> Iterator[str]:
     migrate.upgrade(_named(server_url, name))
     yield name
     _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take minutes come first, so that at the end no worker waits long for the other."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 class Databases:

@@ -66,7 +66,7 @@ async def join(page: Page, services: Services, meeting_id: str) -> None:
     await page.goto(f"{services.url}/meetings/{meeting_id}")
     await page.get_by_role("link", name="Join").click()
     await page.get_by_role("button", name="Join").click()
-    await expect(page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=15_000)
+    await expect(page.get_by_role("timer", name="Time in the call")).to_be_visible(timeout=15_000)
 
 
 async def inbound(page: Page) -> dict[str, float]:

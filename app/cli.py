@@ -17,7 +17,6 @@ from rich.table import Table
 from app import doctor as doctors
 from app import probes, running
 from app.core import migrate as migrations
-from app.core import streams
 from app.core.private_places import EngineError
 from app.core.processes import Busy
 from app.settings import Settings
@@ -120,6 +119,8 @@ def migrate() -> None:
 @cli.command()
 def restored() -> None:
     """Run once after a backup was put back: clients that know newer numbers read everything afresh."""
+    from app.core import streams  # noqa: PLC0415 - `serve` starts faster without what the rooms need
+
     with running.engines(_settings(), bus=False) as engines:
         count = asyncio.run(streams.renew_epochs(engines.database_url))
     console.print(f"{count} streams have a new epoch.")

@@ -1,7 +1,7 @@
 """The README's promise, kept: in a clean copy of the tracked files, with nothing else, its two commands work.
 
 `make run` is run for real, twice, and interrupted; nothing of it may be left, and the second time it must
-serve within five seconds. `make test` has been run already by whoever calls this, so here only its set-up is.
+serve soon: within three times what loading one of its programs takes on this machine. `make test` has been run already by whoever calls this, so here only its set-up is.
 """
 
 import os
@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 FIRST_SECONDS = 240.0
-SECOND_SECONDS = 5.0
+SECOND_RATIO = 3.0
 STOP_SECONDS = 30.0
 
 
@@ -32,13 +32,22 @@ def main() -> None:
         checkout = place / "checkout"
         ports = free_ports()
         print(f"first make run:  ready in {serve(checkout, ports, FIRST_SECONDS):.1f} s")
-        print(f"second make run: ready in {serve(checkout, ports, SECOND_SECONDS):.1f} s")
+        loading = seconds_to_load(checkout)
+        took = serve(checkout, ports, SECOND_RATIO * loading)
+        print(f"second make run: ready in {took:.1f} s, {took / loading:.1f} times what loading app takes")
         subprocess.run(["make"], cwd=checkout, check=True, stdout=subprocess.DEVNULL)
     finally:
         elsewhere = place / "checkout" / ".mentorspan" / "postgres-is-elsewhere"
         if elsewhere.exists():
             shutil.rmtree(elsewhere.read_text().strip(), ignore_errors=True)
         shutil.rmtree(place, ignore_errors=True)
+
+
+def seconds_to_load(checkout: Path) -> float:
+    """How long Python takes to import app: the measure of this machine."""
+    started = time.monotonic()
+    subprocess.run([checkout / ".venv/bin/python", "-c", "import app.main"], cwd=checkout, check=True)
+    return time.monotonic() - started
 
 
 def copy_tracked(target: Path) -> None:

@@ -21,7 +21,7 @@ from app.tables import TABLES
 from tests.world import World
 
 TEMPLATE = "mentorspan_template"
-LONGEST = ("test_verify_action", "test_crash", "test_serve", "test_revocation", "test_visibility")
+LONGEST = ("test_verify_action", "test_crash", "test_serve", "test_visibility")
 # httpx2 looks for it at each request to an application, and looking in vain takes as long as a statement.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 

@@ -19,7 +19,7 @@ WANTED = 1000 if FULL else 90
 RATE = 60.0 if FULL else 30.0
 """Messages a second, of each of the two scenes that are played at a time."""
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 async def _leave(made: Revocations, leads: list[Person], mentees: list[Person], scenes: int) -> None:
@@ -110,7 +110,6 @@ async def test_nothing_reaches_those_who_may_not_hear_it(topology: Start) -> Non
         assert sum(made.outcome.trials.values()) >= WANTED, summary
 
 
-@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_a_node_that_does_not_hear_of_rosters_is_noticed(topology: Start) -> None:
     async with Revocations(topology("deaf-to-rosters"), SEED) as made:

@@ -1,7 +1,7 @@
 """The README's promise, kept: in a clean copy of the tracked files, with nothing else, its two commands work.
 
 `make run` is run for real, twice, and interrupted; nothing of it may be left, and the second time it must
-serve soon: within three times what loading one of its programs takes on this machine. `make test` has been run
+serve soon: within three times what loading one of its programs takes here. `make test` has been run
 already by whoever calls this, so here only its set-up is.
 """
 

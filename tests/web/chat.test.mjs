@@ -249,6 +249,45 @@ test("the newest at once, when one does not want to read through", async () => {
   assert.equal(texts(history).at(-1), "151");
 });
 
+/** Answers with messages are made, and stay under way until let go. */
+function hold() {
+  const get = parts.api.get;
+  let go;
+  const gone = new Promise((resolve) => (go = resolve));
+  parts.api.get = async (path, given) => {
+    const answer = await get(path, given);
+    if (path.endsWith("/messages")) await gone;
+    return answer;
+  };
+  return async () => {
+    parts.api.get = get;
+    go();
+    await clock.settle();
+  };
+}
+
+for (const [ask, before, shown] of [
+  ["load", 3, numbers(1, 3)],
+  ["newer", 80, numbers(1, 80)],
+  ["latest", 80, numbers(31, 80)],
+]) {
+  test(`what is heard while an answer is under way counts on top of it: ${ask}`, async () => {
+    for (const text of numbers(1, before)) amara(text, { heard: false });
+    const { data } = service.streams.get("c").log.at(-1);
+    await open();
+    const history = new History(parts);
+    if (ask !== "load") await history.load();
+    const go = hold();
+    const answered = history[ask]();
+    await clock.settle();
+    amara("heard");
+    service.socket.hear(service.happen("c", "message.edited", { ...data, text: "edited", edited_at: "2026-11-02T00:00:00Z" }));
+    await go();
+    await answered;
+    assert.deepEqual(texts(history), [...shown.slice(0, -1), "edited", "heard"]);
+  });
+}
+
 test("edited and deleted messages change where they stand, and a late edit does not bring one back", async () => {
   await open();
   const history = await look();

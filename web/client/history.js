@@ -10,6 +10,7 @@ import { later } from "./conversations.js";
 /** @import { Events } from "./events.js" */
 /** @import { Outbox } from "./outbox.js" */
 /** @import { Message } from "./types.js" */
+/** @typedef {[message: Message, posted: boolean][]} Heard */
 
 const PAGE = 50;
 /** With more unread than this one begins to read where one stopped, and not at the end. */
@@ -36,6 +37,8 @@ export class History extends EventTarget {
   #begun = 0;
   /** @type {Set<string>} */
   #turning = new Set();
+  /** For each answer under way, what is heard until it comes. @type {Set<Heard>} */
+  #meanwhile = new Set();
   /** @type {(() => void)[]} */
   #stops = [];
 
@@ -88,28 +91,30 @@ export class History extends EventTarget {
 
   /** Load from the start: the newest, or where many unread ones begin. */
   async load() {
-    const begun = (this.#begun += 1);
-    this.#turning.clear();
+    const begun = this.#beginAnew();
     try {
-      await this.conversations.refresh(this.id);
-      this.#lookWho();
-      const { about } = this;
-      const from = about && about.unread > MANY_UNREAD ? about.read_up_to : null;
-      const [first, last] = from === null
-        ? [null, await this.#ask({ limit: PAGE })]
-        : await Promise.all([this.#ask({ before: from + 1, limit: BEFORE_UNREAD }), this.#ask({ after: from, limit: PAGE })]);
-      if (begun !== this.#begun || this.#closed) return;
-      this.messages = [...(first?.items ?? []), ...last.items];
-      this.moreBefore = (first ?? last).more_before;
-      this.moreAfter = last.more_after;
-      if (!this.loaded && about && about.unread > 0) this.unreadAfter = about.read_up_to;
-      this.loaded = true;
-      this.problem = null;
+      await this.#answer(async () => {
+        await this.conversations.refresh(this.id);
+        this.#lookWho();
+        const { about } = this;
+        const from = about && about.unread > MANY_UNREAD ? about.read_up_to : null;
+        const [first, last] = from === null
+          ? [null, await this.#ask({ limit: PAGE })]
+          : await Promise.all([this.#ask({ before: from + 1, limit: BEFORE_UNREAD }), this.#ask({ after: from, limit: PAGE })]);
+        return () => {
+          this.messages = [...(first?.items ?? []), ...last.items];
+          this.moreBefore = (first ?? last).more_before;
+          this.moreAfter = last.more_after;
+          if (!this.loaded && about && about.unread > 0) this.unreadAfter = about.read_up_to;
+          this.loaded = true;
+          this.problem = null;
+        };
+      });
     } catch (problem) {
       if (begun !== this.#begun || this.#closed) return;
       this.problem = problem;
+      this.#changed();
     }
-    this.#changed();
   }
 
   /** The page before the first. */
@@ -142,14 +147,15 @@ export class History extends EventTarget {
   /** Leave out what is between, and show the end. */
   async latest() {
     if (!this.moreAfter) return;
-    const begun = (this.#begun += 1);
-    this.#turning.clear();
-    const page = await this.#ask({ limit: PAGE });
-    if (begun !== this.#begun || this.#closed) return;
-    this.messages = page.items;
-    this.moreBefore = page.more_before;
-    this.moreAfter = false;
-    this.#changed();
+    this.#beginAnew();
+    await this.#answer(async () => {
+      const page = await this.#ask({ limit: PAGE });
+      return () => {
+        this.messages = page.items;
+        this.moreBefore = page.more_before;
+        this.moreAfter = false;
+      };
+    });
   }
 
   /**
@@ -195,6 +201,12 @@ export class History extends EventTarget {
     return this.api.get("/v1/conversations/{conversation_id}/messages", { path: { conversation_id: this.id }, query });
   }
 
+  /** What is under way is not wanted any more. */
+  #beginAnew() {
+    this.#turning.clear();
+    return (this.#begun += 1);
+  }
+
   /**
    * One page at a time in each direction; a new beginning makes it void.
    * @param {"before" | "after"} where
@@ -205,12 +217,30 @@ export class History extends EventTarget {
     this.#turning.add(where);
     const begun = this.#begun;
     try {
+      await this.#answer(ask);
+    } finally {
+      if (begun === this.#begun) this.#turning.delete(where);
+    }
+  }
+
+  /**
+   * Ask, and put the answer in place, unless one began anew meanwhile. It may be older than what was heard while it
+   * was under way: that counts on top of it.
+   * @param {() => Promise<() => void>} ask
+   */
+  async #answer(ask) {
+    const begun = this.#begun;
+    /** @type {Heard} */
+    const heard = [];
+    this.#meanwhile.add(heard);
+    try {
       const put = await ask();
       if (begun !== this.#begun || this.#closed) return;
       put();
+      for (const each of heard) this.#place(...each);
       this.#changed();
     } finally {
-      if (begun === this.#begun) this.#turning.delete(where);
+      this.#meanwhile.delete(heard);
     }
   }
 
@@ -230,6 +260,13 @@ export class History extends EventTarget {
   #put(message, posted = false) {
     // Heard before the answer came: it has arrived, and need not be sent again.
     this.outbox.drop(message.client_id);
+    for (const heard of this.#meanwhile) heard.push([message, posted]);
+    this.#place(message, posted);
+    this.#changed();
+  }
+
+  /** @param {Message} message @param {boolean} posted */
+  #place(message, posted) {
     const at = this.messages.findIndex(({ id }) => id === message.id);
     if (at >= 0) {
       this.messages = this.messages.with(at, later(this.messages[at], message));
@@ -238,7 +275,6 @@ export class History extends EventTarget {
       const mine = this.about?.people.some(({ id, is_me: me }) => me && id === message.author_id);
       if (posted && !mine && !this.#looking) this.unreadAfter ??= this.about?.read_up_to ?? null;
     }
-    this.#changed();
   }
 
   #changed() {

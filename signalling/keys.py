@@ -11,7 +11,7 @@ import jwt
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from signalling.contracts.tickets import read_jwks
+from signalling.contracts.tickets import TokenRefused, header, read_jwks
 
 # However many tokens name unknown keys, the source is asked no more often than this.
 REFRESH_SECONDS = 1.0
@@ -41,8 +41,8 @@ class KeyStore:
     async def for_token(self, token: str) -> Mapping[str, Ed25519PublicKey]:
         """The keys to verify `token` with, having looked again when it names one that is not among them."""
         try:
-            named = jwt.get_unverified_header(token).get("kid")
-        except (jwt.PyJWTError, ValueError, RecursionError):
+            named = header(token).get("kid")
+        except TokenRefused:
             return self._keys
         if isinstance(named, str) and named not in self._keys:
             await self.refresh()

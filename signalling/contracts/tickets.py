@@ -20,6 +20,7 @@ NODE_TOKEN_TYPE = "node+jwt"
 SIGNALLING_AUDIENCE = "mentorspan:signalling"
 INTERNAL_AUDIENCE = "mentorspan:internal"
 TICKET_SECONDS = 60
+MOST_HEADER_CHARACTERS = 512
 _LEEWAY_SECONDS = 5
 
 Topology = Literal["direct", "forwarded"]
@@ -111,10 +112,10 @@ def authentic(
 
     `keys` maps `kid` to public key; a key named or embedded by the token itself is never used.
     """
+    head = header(token)
     try:
-        header = jwt.get_unverified_header(token)
-        key = keys.get(str(header.get("kid")))
-        if header.get("typ") != token_type or header.get("alg") != ALGORITHM or key is None:
+        key = keys.get(str(head.get("kid")))
+        if head.get("typ") != token_type or head.get("alg") != ALGORITHM or key is None:
             raise TokenRefused("The token is of another kind or signed with an unknown key.")
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -131,9 +132,23 @@ def authentic(
                 "verify_iat": False,
             },
         )
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise TokenRefused("The token cannot be verified.") from error
     return claims
+
+
+def header(token: str) -> Mapping[str, Any]:
+    """What a token says of itself, before anything is verified. Raises `TokenRefused`.
+
+    A long one is not read at all: brackets in brackets would use up the interpreter's stack, and whatever
+    else the interpreter does at that moment would fail.
+    """
+    try:
+        if token.find(".", 0, MOST_HEADER_CHARACTERS) < 0:
+            raise TokenRefused("The token has no header of ours.")
+        return jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError) as error:
+        raise TokenRefused("The token cannot be read.") from error
 
 
 def check_times(claims: Mapping[str, Any], *, max_seconds: int, now: float) -> None:
@@ -255,10 +270,7 @@ def read_node_key(x: str) -> Ed25519PublicKey:
 
 def node_named_by(token: str) -> str:
     """Which node a token says it is from, before anything is verified. Raises `TokenRefused`."""
-    try:
-        named = jwt.get_unverified_header(token).get("kid")
-    except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        raise TokenRefused("The token cannot be read.") from error
+    named = header(token).get("kid")
     if not isinstance(named, str):
         raise TokenRefused("The token names no node.")
     return named

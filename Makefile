@@ -10,7 +10,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 TWO = -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint crash bench openapi migrate doctor shots lock clean
+.PHONY: help run test check lint lint-python lint-web web-test crash bench openapi migrate doctor shots lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -21,24 +21,29 @@ run: ## serve the demo world on http://localhost:8000, all set-up included
 
 test: ## lint, types, import contracts, then every test but the long ones, all set-up included
 	@$(PYTHON) bootstrap.py test
-	@$(MAKE) --no-print-directory lint
-	@cd web && npm run --silent test
+	@$(MAKE) --no-print-directory -j2 --output-sync lint web-test
 	@$(BIN)/python -m pytest $(TWO) -m "not browser and not alone and not long"
-	@$(BIN)/python -m pytest $(TWO) -m browser
-	@$(BIN)/python -m pytest -m alone
+	@$(BIN)/python -m pytest $(TWO) -m browser tests/e2e tests/independent
+	@$(BIN)/python -m pytest -m alone tests/streams
 
 check: ## the quick part of `test`: no browser and nothing slow
 	@$(PYTHON) bootstrap.py test
-	@$(MAKE) --no-print-directory lint
-	@cd web && npm run --silent test
+	@$(MAKE) --no-print-directory -j2 --output-sync lint web-test
 	@$(BIN)/python -m pytest -q -m "not slow and not browser"
 
-lint: ## formatting, lint, types (Python and web), import contracts
+lint: lint-python lint-web ## formatting, lint, types (Python and web), import contracts
+
+lint-python:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-web:
 	cd web && npm run --silent check
+
+web-test: lint-web
+	cd web && npm run --silent test
 
 crash: ## the long run: kill everything again and again, a thousand revocations, hostile clients, every play
 	@$(PYTHON) bootstrap.py test
@@ -69,6 +74,7 @@ lock: ## resolve the dependencies anew and write the lock files
 	$(LOCK) pyproject.toml --group build -o requirements.lock
 	$(LOCK) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
 	$(LOCK) --group node -o requirements-node.lock
+	$(LOCK) --group installer -c requirements-dev.lock -o requirements-uv.lock
 
 clean: ## remove the environment and the web client's packages; data stay
 	rm -rf .venv web/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

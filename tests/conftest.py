@@ -20,7 +20,10 @@ from app.settings import Settings
 from app.tables import TABLES
 from tests.world import World
 
+HERE = Path(__file__).resolve().parent
 TEMPLATE = "mentorspan_template"
+ROOMS = {"browser": ("e2e", "independent"), "alone": ("streams",)}
+"""Where tests with these marks are looked for, so that they need not be looked for everywhere."""
 LONGEST = ("test_verify_action", "test_crash", "test_serve", "test_visibility")
 # httpx2 looks for it at each request to an application, and looking in vain takes as long as a statement.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
@@ -62,6 +65,10 @@ def template(server_url: str) -> Iterator[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take minutes come first, so that at the end no worker waits long for the other."""
+    for item in items:
+        for mark, rooms in ROOMS.items():
+            if item.get_closest_marker(mark) and item.path.relative_to(HERE).parts[0] not in rooms:
+                raise pytest.UsageError(f"{item.nodeid} is marked {mark}, and nobody looks for it there.")
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 

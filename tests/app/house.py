@@ -224,7 +224,9 @@ class House:
         self.proposed = self._meeting(self.active, MeetingStatus.PROPOSED, 1440)
         await self._save(self.booked, self.circle_booked, self.proposed)
         url = "ws://localhost:8001"
-        await self._db.merge(Node(name=NODE, url=url, draining=False, calls=0, seen_at=clock.now()))
+        # Also when the house is used for a while, the node is alive.
+        seen_at = clock.now() + timedelta(minutes=1)
+        await self._db.merge(Node(name=NODE, url=url, draining=False, calls=0, seen_at=seen_at))
         for meeting in (self.booked, self.circle_booked):
             during = Range(meeting.starts_at, meeting.ends_at, bounds="[)")
             self._db.add_all(

@@ -15,8 +15,9 @@ import yaml
 from app.core.ids import new_id
 from app.main import MAX_BODY_BYTES
 from tests.app.house import House
+from tests.app.kept import sweep
 from tests.app.problems import CANARY, problem
-from tests.app.visibility import OPENAPI, Scene, operations, state, sweep
+from tests.app.visibility import OPENAPI, Scene, operations, state
 from tests.app.visibility_table import FIRST_ROWS
 from tests.world import World
 

@@ -11,8 +11,9 @@ from sqlalchemy.exc import OperationalError
 from app.core import clock, crypto
 from app.organisations.models import Invitation
 from tests.app.house import House, mailed_link
+from tests.app.kept import sweep
 from tests.app.problems import CANARY, problem
-from tests.app.visibility import state, sweep
+from tests.app.visibility import state
 from tests.world import Person, World, meeting
 
 pytestmark = pytest.mark.database

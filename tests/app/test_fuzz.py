@@ -33,7 +33,8 @@ from schemathesis.specs.openapi.checks import (
 from app.main import create_app
 from app.settings import Settings
 from tests.app.house import House
-from tests.app.visibility import OPENAPI, Row, Scene, operations, sweep
+from tests.app.kept import sweep
+from tests.app.visibility import OPENAPI, Row, Scene, operations
 from tests.app.visibility_table import FIRST_ROWS
 from tests.world import World
 

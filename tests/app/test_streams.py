@@ -19,7 +19,7 @@ from app.core.streams import Address, Stream, StreamEvent, StreamKind
 from signalling.contracts.bus import Bus
 from signalling.contracts.bus_memory import Exchange, MemoryBus
 from signalling.contracts.envelope import Envelope
-from tests.app.visibility import sweep
+from tests.app.kept import sweep
 from tests.world import World
 
 pytestmark = pytest.mark.database

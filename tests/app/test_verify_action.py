@@ -10,10 +10,11 @@ from app.core import outbox, streams
 from app.core.outbox import Relay
 from app.core.streams import Address, StreamKind
 from tests.app import verify_action
+from tests.app.kept import sweep
 from tests.app.verify_action import Finding, Play, Stage, check
 from tests.app.verify_followed import FROM_CONTENT, IN_A_LIST, LIVE, ON_DEMAND, path_of
 from tests.app.verify_rows import PLAYS, block
-from tests.app.visibility import operations, sweep
+from tests.app.visibility import operations
 from tests.world import World
 
 pytestmark = pytest.mark.database

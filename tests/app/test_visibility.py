@@ -23,7 +23,8 @@ from app.pairings import queries as pairings
 from app.pairings.models import Pairing, Participant
 from app.scheduling.models import Call
 from tests.app.house import House
-from tests.app.visibility import Finding, Principal, Row, check, operations, sweep
+from tests.app.kept import sweep
+from tests.app.visibility import Finding, Principal, Row, check, operations
 from tests.app.visibility_table import ROWS
 from tests.world import World
 

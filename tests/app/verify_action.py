@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import copy
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -24,8 +24,9 @@ from app.pairings.models import Part
 from signalling.contracts.bus_open import open_bus
 from signalling.contracts.envelope import Envelope
 from tests.app.house import House
+from tests.app.kept import furnished
 from tests.app.verify_followed import LIVE, State, Told, apply_message, by_id
-from tests.app.visibility import Scene, operations
+from tests.app.visibility import Scene, operations, state
 from tests.world import ALL_ROLES, Person, World
 
 UNINVOLVED: Final = ("stranger", "outsider")
@@ -116,6 +117,10 @@ class Client:
     async def sync(self, limit: int) -> Any:
         body = {"cursors": list(self.cursors.values()), "limit": limit}
         return await self.person.ok("POST", "/v1/sync", body)
+
+    def again(self) -> "Client":
+        """One that knows the same."""
+        return Client(self.name, self.person, copy.deepcopy(self.state), dict(self.cursors))
 
     async def start(self) -> None:
         """Take the cursors, then read everything."""
@@ -220,15 +225,36 @@ async def listening(world: World) -> AsyncIterator[Listener]:
         await bus.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Those who look on at every play, and what they know before anything happens."""
+
+    stage: Stage
+    clients: list[Client]
+    rows: object
+
+    @classmethod
+    async def gather(cls, world: World) -> "Audience":
+        stage = await Stage.build(world)
+        clients = await _signed_in(stage, [stage.person(name) for name in PEOPLE], PEOPLE)
+        for client in clients:
+            await client.start()
+        return cls(stage, clients, await state(world))
+
+
 async def check(world: World, play: Play) -> list[Finding]:
     """Play a scene; an empty answer means that everyone learned exactly what changed for them."""
-    stage = await Stage.build(world)
+    audience = await furnished(world, Audience.gather)
+    stage = copy.copy(audience.stage)
     scene = await play.scene(stage.house) if play.scene else None
     if play.before is not None:
         await play.before(stage)
-    clients = await _clients(stage, play, scene)
+    known = await state(world) == audience.rows
+    clients = [client.again() for client in audience.clients]
+    clients += await _others(stage, play, scene)
     for client in clients:
-        await client.start()
+        if not (known and client.cursors):
+            await client.start()
     before = {client.name: copy.deepcopy(client.state) for client in clients}
     written = await _written(world)
     async with listening(world) as heard:
@@ -253,14 +279,20 @@ async def _call(world: World, operation: str, scene: Scene) -> None:
     await scene.caller.ok(method, path.format(**scene.path) + scene.query, body)
 
 
-async def _clients(stage: Stage, play: Play, scene: Scene | None) -> list[Client]:
-    """Everyone, signed in once more: the acting device may be signed out."""
-    people = {name: stage.person(name) for name in (*PEOPLE, *play.also)}
+async def _others(stage: Stage, play: Play, scene: Scene | None) -> list[Client]:
+    """Whoever else has to do with a play."""
+    people = {name: stage.person(name) for name in play.also if name not in PEOPLE}
+    there = [stage.person(name) for name in PEOPLE]
     for person in (scene.caller, scene.other) if scene else ():
-        if person is not None and person not in people.values():
+        if person is not None and person not in [*there, *people.values()]:
             people[person.name] = person
+    return await _signed_in(stage, list(people.values()), list(people))
+
+
+async def _signed_in(stage: Stage, people: Sequence[Person], names: Sequence[str]) -> list[Client]:
+    """Everyone on another device: the acting one may be signed out."""
     door = stage.world.door
-    clients = [Client(name, copy.copy(person)) for name, person in people.items()]
+    clients = [Client(name, copy.copy(person)) for name, person in zip(names, people, strict=True)]
     sessions = [
         SignInSession(account_id=client.person.account_id, seed=b"another device") for client in clients
     ]
@@ -288,12 +320,12 @@ async def _published(heard: Listener, wanted: set[tuple[str, int]]) -> None:
 def _compare(client: Client, before: State, fresh: State) -> list[Finding]:
     name, found = client.name, []
     for path in sorted(client.state.shown.keys() | fresh.shown.keys()):
-        known, true = client.state.shown.get(path), fresh.shown.get(path)
-        if known != true:
-            found.append(Finding("stale", name, f"{path}: {_difference(known, true)}"))
+        shown, true = client.state.shown.get(path), fresh.shown.get(path)
+        if shown != true:
+            found.append(Finding("stale", name, f"{path}: {_difference(shown, true)}"))
     heard = {str(client.person.account_id)}
-    for state in (before, fresh):
-        heard |= {*(row["id"] for row in state.memberships()), *state.rows("list_conversations")}
+    for known in (before, fresh):
+        heard |= {*(row["id"] for row in known.memberships()), *known.rows("list_conversations")}
     named = json.dumps([before.shown, fresh.shown])
     for told in client.told:
         what = f"{told.kind} {told.subject}"

@@ -49,11 +49,11 @@ def test_an_environment_made_elsewhere_is_not_trusted(place: Path, monkeypatch: 
 def test_a_changed_lock_is_installed_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[str] = []
 
-    def pip(arguments: list[str], title: str) -> bool:
-        installed.append(arguments[-1])
+    def install(lock: str) -> bool:
+        installed.append(lock)
         return True
 
-    monkeypatch.setattr(bootstrap, "_pip", pip)
+    monkeypatch.setattr(bootstrap, "_install", install)
     (place / ".venv").mkdir()
     for name in ("requirements.lock", "requirements-dev.lock"):
         (place / name).write_text("one==1\n")
@@ -75,18 +75,23 @@ def test_an_installation_that_fails_is_tried_in_a_new_environment(
     tries: list[str] = []
     renewed: list[bool] = []
 
-    def pip(arguments: list[str], title: str) -> bool:
-        tries.append(title)
+    def uv(lock: str) -> bool:
+        tries.append(f"uv {lock}")
         return False
 
+    def pip(arguments: list[str], title: str) -> bool:
+        tries.append(f"pip {Path(arguments[-1]).name}")
+        return False
+
+    monkeypatch.setattr(bootstrap, "_uv", uv)
     monkeypatch.setattr(bootstrap, "_pip", pip)
     monkeypatch.setattr(bootstrap, "_environment", lambda *, fresh: renewed.append(fresh))
     (place / ".venv").mkdir()
     for name in ("requirements.lock", "requirements-dev.lock"):
         (place / name).write_text("one==1\n")
-    with pytest.raises(Problem, match="pip could not install"):
+    with pytest.raises(Problem, match="could not be installed"):
         bootstrap._packages("requirements.lock")
-    assert len(tries) == 2
+    assert tries == ["uv requirements.lock", "pip requirements.lock"] * 2
     assert renewed == [True]
 
 
@@ -94,7 +99,10 @@ def test_a_wrong_hash_is_refused(place: Path) -> None:
     bootstrap._environment()
     lock = place / "requirements.lock"
     lock.write_text(f"typer==0.29.2 --hash=sha256:{'0' * 64}\n")
-    assert not bootstrap._pip(["install", "--require-hashes", "--no-deps", "-r", str(lock)], "Trying")
+    shutil.copy(bootstrap_here / "requirements-uv.lock", place)
+    assert not bootstrap._uv(lock.name)
+    assert (place / ".venv" / "bin" / "uv").exists(), "it was uv that refused"
+    assert not bootstrap._pip(bootstrap._locked(lock.name), "Trying")
 
 
 @pytest.mark.parametrize("root", [True, False])

@@ -4,12 +4,14 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
 from app.cli import cli
 from app.settings import Settings
 from signalling.settings import Settings as SignallingSettings
+from tests import conftest
 from tests.frontdoor import house
 from tests.frontdoor.house import ROOT
 
@@ -66,9 +68,9 @@ def test_there_is_no_attic() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-node.lock"])
-def test_python_lock_files_have_hashes_and_no_addresses(name: str) -> None:
-    text = (ROOT / name).read_text()
+@pytest.mark.parametrize("of", ["", "-dev", "-node", "-uv"])
+def test_python_lock_files_have_hashes_and_no_addresses(of: str) -> None:
+    text = (ROOT / f"requirements{of}.lock").read_text()
     assert house.addresses(text) == []
     packages = re.findall(r"^[a-z0-9][a-z0-9._-]*==", text, re.MULTILINE)
     blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
@@ -172,3 +174,11 @@ def test_the_licence_is_whole() -> None:
     assert "Version 2.0, January 2004" in text
     assert "END OF TERMS AND CONDITIONS" in text
     assert Path(ROOT / "pyproject.toml").read_text().count('license = "Apache-2.0"') == 1
+
+
+def test_a_marked_test_that_nobody_looks_for_is_refused() -> None:
+    item = MagicMock(spec=pytest.Item, path=Path(__file__), nodeid="here")
+    for mark in conftest.ROOMS:
+        item.get_closest_marker.side_effect = [mark].count
+        with pytest.raises(pytest.UsageError, match=mark):
+            conftest.pytest_collection_modifyitems([item])

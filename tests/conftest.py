@@ -24,7 +24,10 @@ HERE = Path(__file__).resolve().parent
 TEMPLATE = "mentorspan_template"
 ROOMS = {"browser": ("e2e", "independent"), "alone": ("streams",)}
 """Where tests with these marks are looked for, so that they need not be looked for everywhere."""
-LONGEST = ("test_verify_action", "test_crash", "test_serve", "test_visibility")
+LONGEST = (
+    *("test_verify_action", "test_crash", "test_serve", "test_visibility", "test_fuzz", "test_two_wrtc"),
+    *("test_events_missed", "test_chat_races", "test_engines", "test_cli", "test_hostile"),
+)
 # httpx2 looks for it at each request to an application, and looking in vain takes as long as a statement.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
@@ -169,10 +172,16 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def application() -> FastAPI:
+    """Made once: with the first request routes are built, which takes as long as a test."""
+    return create_app(Settings())
+
+
 @pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+async def app(application: FastAPI, settings: Settings) -> AsyncIterator[FastAPI]:
     """The running application."""
-    application = create_app(settings)
+    application.state.settings = settings
     async with application.router.lifespan_context(application):
         yield application
 

@@ -1,0 +1,1 @@
+"""The engine that forwards packets itself. Nothing outside of here knows aiortc."""

@@ -1,0 +1,163 @@
+"""One participant's DTLS-SRTP (RFC 5764) over the shared port: what comes is opened, what goes is sealed.
+
+aiortc does the handshake and makes the keys. It is given DTLS only, and only what the port has let in; media
+never pass its queues. We are the DTLS server, because then the cipher is ours to choose.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pylibsrtp
+from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+from aiortc.rtcdtlstransport import SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80, State
+
+from signalling.media.embedded.ice import IceLite
+from signalling.media.embedded.port import MediaPort
+
+HANDSHAKE_SECONDS: Final = 15.0
+MOST_WAITING: Final = 32
+"""Datagrams of DTLS that wait to be read; what comes on top is lost, and sent again by whoever sent it."""
+PROFILES: Final = [SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80]
+"""AES-GCM is sealed three times as fast."""
+
+
+class HandshakeFailed(Exception):
+    """The other side did not prove to be whom its description names, or said nothing for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The digest of a certificate (RFC 8122, section 5), its value in upper-case pairs with colons."""
+
+    algorithm: str
+    value: str
+
+
+class _Pipe:
+    """What aiortc takes for its ICE transport."""
+
+    role = "controlled"
+    state = "completed"
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self.waiting: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_WAITING)
+        self._send_now = send
+
+    async def _recv(self) -> bytes:
+        data = await self.waiting.get()
+        if data is None:
+            raise ConnectionError
+        return data
+
+    async def _send(self, data: bytes) -> None:
+        self._send_now(data)
+
+
+class SecurePath:
+    """A participant's way through the port: their ICE, their keys.
+
+    `on_rtp` and `on_rtcp` are given opened packets; `on_close` is called once when the other side says
+    goodbye.
+    """
+
+    def __init__(
+        self,
+        port: MediaPort,
+        certificate: RTCCertificate,
+        *,
+        on_rtp: Callable[[bytes], None],
+        on_rtcp: Callable[[bytes], None],
+        on_close: Callable[[], None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.ice = IceLite()
+        self.refused = 0
+        """How many packets could not be decrypted, or came twice."""
+        self._port = port
+        self._on_rtp, self._on_rtcp, self._on_close = on_rtp, on_rtcp, on_close
+        self._monotonic = monotonic
+        self._pipe = _Pipe(self._send)
+        transport: Any = self._pipe
+        self._dtls = RTCDtlsTransport(transport, [certificate])
+        self._dtls._set_role("server")
+        self._dtls._srtp_profiles = PROFILES
+        self._dtls.add_listener("statechange", self._changed)
+        self._ready = False
+        port.attach(self)
+
+    @property
+    def ready(self) -> bool:
+        """Whether media can be sent and received."""
+        return self._ready
+
+    async def start(self, fingerprints: Sequence[Fingerprint]) -> None:
+        """Wait for the other side's handshake. Raises `HandshakeFailed`; the path is closed then."""
+        parameters = RTCDtlsParameters(
+            fingerprints=[RTCDtlsFingerprint(each.algorithm, each.value) for each in fingerprints]
+        )
+        try:
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                await self._dtls.start(parameters)
+        except TimeoutError:
+            await self.stop()
+            raise HandshakeFailed("There was no handshake in time.") from None
+        if not self._ready:
+            await self.stop()
+            raise HandshakeFailed("The handshake did not fit the description.")
+
+    async def stop(self) -> None:
+        """Say goodbye, and receive nothing more."""
+        self._ready = False
+        self._port.detach(self)
+        await self._dtls.stop()
+
+    def restart(self) -> None:
+        """New ICE credentials; the path in use stays until the other side has found one by them."""
+        self.ice.restart()
+        self._port.attach(self)
+
+    def checked(self) -> None:
+        """An address proved itself: nothing to do, what is sent next goes where ICE says."""
+
+    def receive(self, data: bytes) -> None:
+        """A datagram from an address that has proved itself."""
+        if data[0] < 64:
+            if not self._pipe.waiting.full():
+                self._pipe.waiting.put_nowait(data)
+            return
+        if not self._ready:
+            return
+        try:
+            # RFC 5761, section 4: what would be payload types 64 to 95 is RTCP.
+            if 64 <= data[1] & 0x7F < 96:
+                self._on_rtcp(self._dtls._rx_srtp.unprotect_rtcp(data))
+            else:
+                self._on_rtp(self._dtls._rx_srtp.unprotect(data))
+        except pylibsrtp.Error:
+            self.refused += 1
+
+    def send_rtp(self, packet: bytes) -> None:
+        """Seal and send; nothing happens while nobody can or wants to receive."""
+        if self._ready:
+            self._send(self._dtls._tx_srtp.protect(packet))
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Seal and send a compound packet; nothing happens while nobody can or wants to receive."""
+        if self._ready:
+            self._send(self._dtls._tx_srtp.protect_rtcp(packet))
+
+    def _send(self, data: bytes) -> None:
+        to = self.ice.selected
+        if to is not None and self.ice.has_consent(self._monotonic()):
+            self._port.send(data, to)
+
+    def _changed(self) -> None:
+        state = self._dtls._state
+        if state is State.CONNECTED:
+            self._ready = True
+        elif self._ready and state is State.CLOSED:
+            self._ready = False
+            self._on_close()

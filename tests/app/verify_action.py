@@ -124,6 +124,7 @@ class Client:
 
     async def start(self) -> None:
         """Take the cursors, then read everything."""
+        self.cursors.clear()
         for row in (await self.sync(0))["streams"]:
             self._move(row)
         self.state = await self.read_all()

@@ -23,9 +23,6 @@ class Receiver(Protocol):
 
     ice: IceLite
 
-    def checked(self) -> None:
-        """An address proved itself, or proved itself again."""
-
     def receive(self, data: bytes) -> None:
         """A datagram of DTLS or SRTP (RFC 7983) from an address that has proved itself; 13 to 1500 bytes."""
 
@@ -122,7 +119,6 @@ class MediaPort(asyncio.DatagramProtocol):
             return
         self.send(answer, source)
         self._admit(receiver)
-        receiver.checked()
 
     def _admit(self, receiver: Receiver) -> None:
         """Let in what has proved itself since, and no longer what has been left."""

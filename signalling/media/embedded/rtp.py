@@ -150,17 +150,8 @@ def retransmission(
     packet: bytes, header: Header, *, payload_type: int, sequence_number: int, ssrc: int
 ) -> bytes:
     """The packet once more, in the stream for that (RFC 4588, section 4); without its padding."""
-    again = bytearray(packet[: header.payload.start])
-    again[0] &= ~_PADDED
-    patch(
-        again,
-        marker=header.marker,
-        payload_type=payload_type,
-        sequence_number=sequence_number,
-        timestamp=header.timestamp,
-        ssrc=ssrc,
-    )
-    return bytes(again) + header.sequence_number.to_bytes(2, "big") + packet[header.payload]
+    head = _head(packet, header, payload_type, sequence_number, ssrc)
+    return head + header.sequence_number.to_bytes(2, "big") + packet[header.payload]
 
 
 def original(packet: bytes, header: Header, *, payload_type: int, ssrc: int) -> bytes | None:
@@ -170,17 +161,22 @@ def original(packet: bytes, header: Header, *, payload_type: int, ssrc: int) -> 
         return None
     if len(body) < 2:
         raise Malformed("A retransmission names the packet that it repeats.")
-    first = bytearray(packet[: header.payload.start])
-    first[0] &= ~_PADDED
+    return _head(packet, header, payload_type, int.from_bytes(body[:2], "big"), ssrc) + body[2:]
+
+
+def _head(packet: bytes, header: Header, payload_type: int, sequence_number: int, ssrc: int) -> bytes:
+    """What stands before the payload, as part of another stream; without padding behind it."""
+    head = bytearray(packet[: header.payload.start])
+    head[0] &= ~_PADDED
     patch(
-        first,
+        head,
         marker=header.marker,
         payload_type=payload_type,
-        sequence_number=int.from_bytes(body[:2], "big"),
+        sequence_number=sequence_number,
         timestamp=header.timestamp,
         ssrc=ssrc,
     )
-    return bytes(first) + body[2:]
+    return bytes(head)
 
 
 class Counter:

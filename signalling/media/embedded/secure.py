@@ -43,14 +43,11 @@ class _Pipe:
     state = "completed"
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
-        self.waiting: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_WAITING)
+        self.waiting: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
         self._send_now = send
 
     async def _recv(self) -> bytes:
-        data = await self.waiting.get()
-        if data is None:
-            raise ConnectionError
-        return data
+        return await self.waiting.get()
 
     async def _send(self, data: bytes) -> None:
         self._send_now(data)
@@ -118,9 +115,6 @@ class SecurePath:
         """New ICE credentials; the path in use stays until the other side has found one by them."""
         self.ice.restart()
         self._port.attach(self)
-
-    def checked(self) -> None:
-        """An address proved itself: nothing to do, what is sent next goes where ICE says."""
 
     def receive(self, data: bytes) -> None:
         """A datagram from an address that has proved itself."""

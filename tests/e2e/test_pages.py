@@ -21,13 +21,25 @@ AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" 
 
 
 async def serious_findings(page: Page, rules: list[str] | None = None) -> list[str]:
-    """What axe-core calls serious or critical, with the element it means; by all of its rules or by these."""
+    """What axe-core calls serious or critical and still does at a second look.
+
+    Colours that follow a changed scheme can reach an element after the next frame; a fault of the page stays.
+    """
+    findings = await looked_at(page, rules)
+    if findings:
+        await page.wait_for_timeout(1_000)
+        findings = await looked_at(page, rules)
+    return findings
+
+
+async def looked_at(page: Page, rules: list[str] | None = None) -> list[str]:
+    """What axe-core says now: the rule, the element it means, and why; by all of its rules or by these."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text())
     options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
     result: dict[str, Any] = await page.evaluate("options => axe.run(document, options)", options)
     return [
-        f"{rule['id']}: {node['target']}"
+        f"{rule['id']}: {node['target']} {[check.get('data') for check in node['any']]}"
         for rule in result["violations"]
         if rule["impact"] in ("serious", "critical")
         for node in rule["nodes"]

@@ -24,7 +24,17 @@ from signalling.contracts.tickets import CallTicket
 from signalling.facts import FactKeeper
 from signalling.media.port import Admission, MediaEngine, Outlet
 from signalling.protocol.codes import CloseCode, ErrorCode
-from signalling.protocol.effects import Close, Effect, Entered, Left, Negotiate, Refused, Send
+from signalling.protocol.effects import (
+    Close,
+    Effect,
+    Entered,
+    Left,
+    Negotiate,
+    OfferAgain,
+    Refused,
+    Returned,
+    Send,
+)
 from signalling.protocol.messages import (
     VERSION,
     ClientMessage,
@@ -68,6 +78,16 @@ class Hub:
         self._stays = Stays()
         self._obeyed: OrderedDict[UUID, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Make the engines ready. Raises `OSError` when a port of theirs is taken."""
+        for engine in self._engines.values():
+            await engine.open()
+
+    async def close(self) -> None:
+        """Let go of what the engines hold."""
+        for engine in self._engines.values():
+            await engine.close()
 
     # What sockets do
 
@@ -164,7 +184,8 @@ class Hub:
         if ticket.topology not in self._engines:
             detail = f"This node does not carry {ticket.topology} calls."
             raise Refused(ErrorCode.TICKET_REFUSED, CloseCode.TICKET_REFUSED, detail)
-        room = self._room(ticket.call_id, ticket.topology)
+        room = self._room(ticket.call_id)
+        room.take_shape(ticket.topology)
         if room.topology != ticket.topology or ticket.epoch < room.epoch:
             detail = "The ticket is older than the call."
             raise Refused(ErrorCode.TICKET_REFUSED, CloseCode.TICKET_REFUSED, detail)
@@ -234,7 +255,7 @@ class Hub:
                     self._close(effect)
                 case Entered() | Left():
                     self._report(room, effect)
-                case Negotiate():
+                case Negotiate() | Returned() | OfferAgain():
                     pass
         engine = self._engines.get(room.topology)
         if engine is not None:
@@ -249,6 +270,10 @@ class Hub:
                         await engine.admit(stay.terms)
                 case Negotiate():
                     await self._negotiate(engine, room, effect)
+                case Returned():
+                    await engine.returned(room.call_id, effect.participant_id)
+                case OfferAgain():
+                    await engine.offer_again(room.call_id, effect.participant_id, anew=effect.anew)
                 case Left():
                     await engine.dismiss(room.call_id, effect.participant_id)
                     if not room.peers:
@@ -304,12 +329,11 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _room(self, call_id: UUID, topology: Topology = "direct") -> Room:
+    def _room(self, call_id: UUID) -> Room:
         room = self.rooms.get(call_id)
         if room is None:
             room = self.rooms[call_id] = Room(
                 call_id,
-                topology=topology,
                 grace=self._settings.resume_grace_seconds,
                 heartbeat=self._settings.heartbeat_seconds,
             )

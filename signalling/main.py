@@ -26,6 +26,8 @@ from signalling.hub import EngineFactory, Hub
 from signalling.journal import Journal, JournalBusy
 from signalling.keys import KeyStore
 from signalling.media.direct import DirectEngine
+from signalling.media.embedded.engine import EmbeddedEngine
+from signalling.media.port import Outlet
 from signalling.node_key import load_node_key
 from signalling.presence import Presence, for_ever
 from signalling.protocol.codes import CloseCode
@@ -38,9 +40,22 @@ USER_TIMEOUT_SECONDS = 8
 SEND_BUFFER_BYTES = 128 * 1024
 TIDY_SECONDS = 5.0
 DRAIN_SECONDS = 3.0
-ENGINES: tuple[EngineFactory, ...] = (DirectEngine,)
 
 log = structlog.get_logger()
+
+
+def engines_of(settings: Settings) -> tuple[EngineFactory, ...]:
+    """Those that carry calls here."""
+
+    def embedded(outlet: Outlet) -> EmbeddedEngine:
+        return EmbeddedEngine(
+            outlet,
+            host=settings.media_host,
+            port=settings.media_port or 0,
+            addresses=settings.media_addresses,
+        )
+
+    return (DirectEngine, embedded)
 
 
 class Node:
@@ -51,7 +66,7 @@ class Node:
         settings: Settings,
         bus: Bus,
         *,
-        engines: Iterable[EngineFactory] = ENGINES,
+        engines: Iterable[EngineFactory] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.bus = bus
@@ -64,7 +79,8 @@ class Node:
         self.admissions = Admissions(
             settings, self.keys, self.presence.why_not, lambda: self.presence.known_since, clock=clock
         )
-        self.hub = Hub(settings, self.admissions, self.facts, engines, clock=clock)
+        carrying = engines_of(settings) if engines is None else engines
+        self.hub = Hub(settings, self.admissions, self.facts, carrying, clock=clock)
         self.doorbell = Doorbell(settings.internal_urls, settings.node, key, clock=clock)
         self.events = EventsHub(
             settings, self.admissions, bus, self.doorbell, self.hub, known=lambda: self.presence.known
@@ -78,6 +94,7 @@ class Node:
     async def start(self) -> None:
         """Open the port and begin to speak to the bus. Raises `JournalBusy`, `OSError`."""
         self.facts.recover()
+        await self.hub.open()
         listener = _listen(self._settings.signalling_host, self.port)
         self.port = listener.getsockname()[1]
         if not self._settings.signalling_port:
@@ -119,6 +136,7 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.doorbell.close()
+        await self.hub.close()
         self.facts.close()
         await self.bus.close()
 

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -26,6 +27,9 @@ class Settings(BaseSettings):
     signalling_host: str = "127.0.0.1"
     signalling_port: int = Field(default=8001, ge=0, le=65535)
     signalling_public_url: str = ""
+    media_host: str = "127.0.0.1"
+    media_port: int | None = Field(default=None, ge=0, le=65535)
+    media_addresses: Annotated[tuple[str, ...], NoDecode] = ()
     node: str = Field(default="", max_length=100)
     jwks: str = ""
     issuer: str = ""
@@ -39,15 +43,24 @@ class Settings(BaseSettings):
     max_sockets: int = Field(default=10_000, ge=1)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("allowed_origins", "internal_urls", mode="before")
+    @field_validator("allowed_origins", "internal_urls", "media_addresses", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("media_addresses")
+    @classmethod
+    def _addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        for address in addresses:
+            ip_address(address)
+        return addresses
+
     @model_validator(mode="after")
     def _derive(self) -> Self:
+        if not self.media_addresses and ip_address(self.media_host).is_unspecified:
+            raise ValueError("set MENTORSPAN_MEDIA_ADDRESSES: browsers cannot send to MENTORSPAN_MEDIA_HOST")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("set both MENTORSPAN_TLS_CERT and MENTORSPAN_TLS_KEY, or neither")
         secure = "s" if self.tls_cert else ""
@@ -60,6 +73,9 @@ class Settings(BaseSettings):
             r"[^A-Za-z0-9_.-]", "-", self.node or f"{socket.gethostname()}-{self.signalling_port}"
         )
         self.issuer = self.issuer or self.public_url
+        if self.media_port is None:
+            # Whoever lets the system choose one port wants no fixed one beside it.
+            self.media_port = self.signalling_port + 2 if self.signalling_port else 0
         self.internal_port = self.internal_port or self.app_port + 2
         self.internal_urls = self.internal_urls or (f"http://127.0.0.1:{self.internal_port}",)
         self.jwks = self.jwks or str(self.state_dir / "jwks.json")

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 from datetime import datetime, timedelta
-from typing import Literal
 from uuid import UUID
 
 import structlog
@@ -18,10 +17,10 @@ from app.core.errors import Conflict, Unavailable
 from app.core.nodes import Node
 from app.organisations.models import Membership
 from app.pairings import queries as pairings
-from app.pairings.models import Pairing
+from app.pairings.models import Kind, Pairing
 from app.scheduling import news, queries
 from app.scheduling.models import Attendance, Call, Meeting, MeetingStatus
-from app.scheduling.schemas import MOST_IN_A_CALL, IceServer, TicketRead
+from app.scheduling.schemas import IceServer, TicketRead
 from app.settings import Settings
 from signalling.contracts.calls import (
     CommandDone,
@@ -34,7 +33,7 @@ from signalling.contracts.calls import (
     RemoveFromCall,
     RevokeSession,
 )
-from signalling.contracts.tickets import TICKET_SECONDS, CallTicket, issue_call_ticket
+from signalling.contracts.tickets import TICKET_SECONDS, CallTicket, IcePolicy, Topology, issue_call_ticket
 
 log = structlog.get_logger()
 TURN_AFTER = timedelta(hours=1)
@@ -49,14 +48,12 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
     people = pairing.people()
     accounts = {row.account_id for row in people.values()}
     own = next(row for row in people.values() if row.account_id == actor.account_id)
-    if len(accounts) > MOST_IN_A_CALL:
-        raise Conflict(
-            "forwarding_unavailable", "Calls of more than two people are not available on this server yet."
-        )
     if accounts & await blocks.apart_from(db, actor.account_id):
-        raise Conflict("nobody_to_call", "There is nobody in this meeting whom you can call.")
+        # The same words for whoever blocked and whoever is blocked; neither learns more from them.
+        raise Conflict("nobody_to_call", "You cannot join this meeting's call.")
     call, node = await _place(db, meeting)
-    ice_policy = _ice_policy(door.settings, list(people.values()))
+    topology = topology_of(pairing)
+    ice_policy = _ice_policy(door.settings, list(people.values()), topology)
     issued = clock.now()
     signed = issue_call_ticket(
         CallTicket(
@@ -69,6 +66,7 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
             name=own.name,
             organisation=own.organisation.name,
             role=_role(pairing, own.id),
+            topology=topology,
             ice_policy=ice_policy,
         ),
         key=door.keys.signing,
@@ -82,8 +80,13 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
         socket_url=f"{node.url}/calls/{call.id}",
         ice_servers=ice_servers(door.settings, actor.account_id, meeting.join_closes_at + TURN_AFTER),
         ice_policy=ice_policy,
-        topology="direct",
+        topology=topology,
     )
+
+
+def topology_of(pairing: Pairing) -> Topology:
+    """How media travel in the pairing's calls: a circle's go through the server, however few are in it."""
+    return "forwarded" if pairing.kind == Kind.CIRCLE else "direct"
 
 
 def _must_be_joinable(meeting: Meeting) -> None:
@@ -130,8 +133,13 @@ def ice_servers(settings: Settings, account_id: UUID, until: datetime) -> list[I
     return found
 
 
-def _ice_policy(settings: Settings, people: list[Membership]) -> Literal["all", "relay"]:
-    """Across organisations people do not learn each other's address, where there is a relay to use."""
+def _ice_policy(settings: Settings, people: list[Membership], topology: Topology) -> IcePolicy:
+    """Across organisations people do not learn each other's address, where there is a relay to use.
+
+    In a forwarded call they never do: everybody connects to the server alone.
+    """
+    if topology == "forwarded":
+        return "all"
     across = len({row.organisation_id for row in people}) > 1
     return "relay" if across and settings.turn_urls and settings.turn_secret else "all"
 

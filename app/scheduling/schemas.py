@@ -13,9 +13,6 @@ from app.pairings.models import Status as PairingStatus
 from app.scheduling.models import Meeting, MeetingStatus
 from signalling.contracts.calls import LeaveReason
 
-MOST_IN_A_CALL = 2
-"""Direct calls hold two people."""
-
 MeetingVerb = Literal["accept", "decline", "cancel", "join"]
 
 
@@ -82,7 +79,7 @@ def verbs(meeting: Meeting, pairing: Pairing, me: UUID) -> list[MeetingVerb]:
         found.append("cancel")
     if meeting.status == MeetingStatus.BOOKED and not meeting.over:
         found.append("cancel")
-    if meeting.joinable and len({row.account_id for row in pairing.people().values()}) <= MOST_IN_A_CALL:
+    if meeting.joinable:
         found.append("join")
     return found
 
@@ -104,7 +101,9 @@ class TicketRead(Read):
     socket_url: str = Field(examples=["wss://calls.example.org/calls/0192f3c0-0000-7000-8000-000000000000"])
     ice_servers: list[IceServer]
     ice_policy: Literal["all", "relay"]
-    topology: Literal["direct", "forwarded"]
+    topology: Literal["direct", "forwarded"] = Field(
+        description="Whether media go straight to the other person, or through the server, as in circles."
+    )
 
 
 class StayRead(Read):

@@ -34,6 +34,12 @@ class DirectEngine:
         self._outlet = outlet
         self._calls: dict[UUID, dict[UUID, Admission]] = {}
 
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
     async def admit(self, admission: Admission) -> None:
         self._calls.setdefault(admission.call_id, {})[admission.participant_id] = admission
 
@@ -44,6 +50,12 @@ class DirectEngine:
         passed_on = _pass_on(admitted[sender], signal)
         if passed_on is not None:
             self._outlet(call_id, signal.to, passed_on)
+
+    async def returned(self, call_id: UUID, participant_id: UUID) -> None:
+        pass
+
+    async def offer_again(self, call_id: UUID, participant_id: UUID, *, anew: bool) -> None:
+        pass
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         admitted = self._calls.get(call_id, {})

@@ -33,11 +33,23 @@ class MediaEngine(Protocol):
 
     topology: Topology
 
+    async def open(self) -> None:
+        """Take what the engine needs of the machine. Raises `OSError`."""
+
+    async def close(self) -> None:
+        """End all calls, and let go of it."""
+
     async def admit(self, admission: Admission) -> None:
         """Make room for a participant. Idempotent."""
 
     async def signal(self, call_id: UUID, sender: UUID, signal: Signal) -> None:
         """Take an offer, answer or candidate. Raises `SignalRefused` when it is not acceptable."""
+
+    async def returned(self, call_id: UUID, participant_id: UUID) -> None:
+        """A participant has a new socket: repeat what may have been lost with the old one."""
+
+    async def offer_again(self, call_id: UUID, participant_id: UUID, *, anew: bool) -> None:
+        """Offer `subscribe` with new ICE credentials, or for a new connection."""
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         """Drop a participant and everything that is theirs. Unknown ones are no error."""

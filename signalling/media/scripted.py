@@ -30,6 +30,12 @@ class ScriptedEngine:
         self._calls: dict[UUID, dict[UUID, Admission]] = {}
         self.heard: list[Signal] = []
 
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
     async def admit(self, admission: Admission) -> None:
         self._calls.setdefault(admission.call_id, {})[admission.participant_id] = admission
 
@@ -53,6 +59,12 @@ class ScriptedEngine:
         """Offer the subscribe connection to one participant, as a forwarding engine does."""
         if to in self._calls.get(call_id, {}):
             self._outlet(call_id, to, OfferFrom(pc="subscribe", generation=generation, sdp=sdp))
+
+    async def returned(self, call_id: UUID, participant_id: UUID) -> None:
+        pass
+
+    async def offer_again(self, call_id: UUID, participant_id: UUID, *, anew: bool) -> None:
+        pass
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         self._calls.get(call_id, {}).pop(participant_id, None)

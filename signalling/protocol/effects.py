@@ -24,6 +24,21 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """A participant has a new socket: what an engine waits for may be lost with the old one."""
+
+    participant_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OfferAgain:
+    """A participant asks the engine to offer `subscribe` again, if `anew` as a new connection."""
+
+    participant_id: UUID
+    anew: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Negotiate:
     """Hand a checked signal to the media engine."""
 
@@ -48,7 +63,7 @@ class Left:
     reason: LeaveReason
 
 
-Effect = Send | Close | Negotiate | Entered | Left
+Effect = Send | Close | Negotiate | OfferAgain | Entered | Returned | Left
 
 
 class Refused(Exception):

@@ -6,7 +6,16 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from signalling.protocol.codes import ErrorCode
@@ -21,6 +30,7 @@ MAX_GENERATION = 1_000_000
 
 Pc = Literal["direct", "publish", "subscribe"]
 Topology = Literal["direct", "forwarded"]
+Source = Literal["microphone", "camera", "screen", "screen_audio"]
 ConnectionState = Literal["online", "reconnecting"]
 LeaveReason = Literal["left", "connection_lost", "replaced", "removed", "call_ended", "server_stopped"]
 EndReason = Literal["left", "replaced", "removed", "call_ended", "server_stopped"]
@@ -35,8 +45,11 @@ def _without_nul(text: str) -> str:
 Generation = Annotated[int, Field(ge=1, le=MAX_GENERATION)]
 Sequence = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Sdp = Annotated[str, Field(min_length=1, max_length=MAX_SDP_CHARACTERS), AfterValidator(_without_nul)]
+ServerSdp = Annotated[str, Field(min_length=1, max_length=256 * 1024)]
 CandidateLine = Annotated[str, Field(max_length=MAX_CANDIDATE_CHARACTERS), AfterValidator(_without_nul)]
 IceWord = Annotated[str, Field(max_length=256), AfterValidator(_without_nul)]
+Mid = Annotated[str, Field(pattern=r"^[!#-'*+\-.0-9A-Z^-~]{1,16}$")]
+"""A token of RFC 8866 (section 9): what `a=mid` holds."""
 Token = Annotated[str, Field(min_length=16, max_length=4096, pattern=r"^[A-Za-z0-9_.\-]+$")]
 
 
@@ -72,6 +85,21 @@ class IceCandidate(_Part):
     sdp_mid: IceWord | None = None
     sdp_m_line_index: Annotated[int, Field(ge=0, lt=MAX_MEDIA_SECTIONS)] | None = None
     username_fragment: IceWord | None = None
+
+
+class PublishedTrack(_Part):
+    """What a section of a publish offer sends."""
+
+    mid: Mid
+    source: Source
+
+
+class ForwardedTrack(_Part):
+    """Whose sound or picture a section of a subscribe offer carries."""
+
+    mid: Mid
+    participant_id: UUID
+    source: Source
 
 
 class Participant(_Part):
@@ -119,10 +147,11 @@ class _Addressed(_Part):
 
 
 class Offer(_Addressed):
-    """An SDP offer."""
+    """An SDP offer. `tracks`, on `publish`: what its sections send."""
 
     type: Literal["offer"] = "offer"
     sdp: Sdp
+    tracks: Annotated[tuple[PublishedTrack, ...], Field(max_length=MAX_MEDIA_SECTIONS)] | None = None
 
 
 class Answer(_Addressed):
@@ -137,6 +166,14 @@ class Candidate(_Addressed):
 
     type: Literal["candidate"] = "candidate"
     candidate: IceCandidate | None
+
+
+class Restart(_Part):
+    """Asks the server to offer `subscribe` again: with new ICE credentials, or as the next generation."""
+
+    type: Literal["restart"] = "restart"
+    pc: Literal["subscribe"]
+    generation: Generation
 
 
 class Media(_Part):
@@ -161,7 +198,7 @@ class Ping(_Part):
 
 Signal = Offer | Answer | Candidate
 ClientMessage = Annotated[
-    Hello | Offer | Answer | Candidate | Media | Leave | Ping, Field(discriminator="type")
+    Hello | Offer | Answer | Candidate | Restart | Media | Leave | Ping, Field(discriminator="type")
 ]
 client_adapter: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
 
@@ -233,10 +270,18 @@ class _Delivered(_Numbered):
 
 
 class OfferFrom(_Delivered):
-    """An SDP offer for you."""
+    """An SDP offer for you. `tracks`, on `subscribe`: whose sound and picture it carries, all of them."""
 
     type: Literal["offer"] = "offer"
-    sdp: Sdp
+    sdp: ServerSdp
+    tracks: tuple[ForwardedTrack, ...] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        written: dict[str, object] = serialize(self)
+        if self.tracks is None:
+            written.pop("tracks", None)
+        return written
 
 
 class AnswerFrom(_Delivered):

@@ -4,7 +4,16 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from signalling.protocol.codes import ErrorCode
-from signalling.protocol.messages import Answer, Candidate, DeliveredSignal, Offer, Pc, Signal, Topology
+from signalling.protocol.messages import (
+    Answer,
+    Candidate,
+    DeliveredSignal,
+    Offer,
+    Pc,
+    Restart,
+    Signal,
+    Topology,
+)
 
 # Who may say what on which connection. In forwarded calls one side only ever offers, so glare cannot happen.
 SPOKEN: dict[Topology, set[tuple[type, Pc]]] = {
@@ -64,6 +73,17 @@ class Generations:
         if begins:
             self._unproven[link] = signal.generation
         self._now[link] = signal.generation
+
+    def check_restart(self, sender: UUID, restart: Restart) -> bool:
+        """Whether a new connection is asked for, not just a new path. Raises `Stale` or `SignalRefused`."""
+        present = self._now.get(_link(sender, None, restart.pc), 0)
+        if self.topology == "direct":
+            raise SignalRefused(ErrorCode.WRONG_CONNECTION, "This call has no such connection.")
+        if restart.generation < present:
+            raise Stale
+        if restart.generation > present + 1 or not present:
+            raise SignalRefused(ErrorCode.UNKNOWN_GENERATION, f"The present generation is {present}.")
+        return restart.generation > present
 
     def take_back(self, sender: UUID, signal: Signal) -> None:
         """The engine refused `signal`: an offer that it refuses begins nothing."""

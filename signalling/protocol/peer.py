@@ -21,6 +21,7 @@ from signalling.protocol.messages import (
     Participant,
     Pc,
     Ping,
+    Restart,
     frame,
 )
 
@@ -56,6 +57,7 @@ MOVES: dict[tuple[State, type], State] = {
     (State.ONLINE, Offer): State.ONLINE,
     (State.ONLINE, Answer): State.ONLINE,
     (State.ONLINE, Candidate): State.ONLINE,
+    (State.ONLINE, Restart): State.ONLINE,
     (State.ONLINE, Media): State.ONLINE,
     (State.ONLINE, Ping): State.ONLINE,
     (State.ONLINE, Leave): State.LEAVING,

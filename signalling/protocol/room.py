@@ -9,7 +9,17 @@ from dataclasses import replace
 from uuid import UUID
 
 from signalling.protocol.codes import CloseCode, ErrorCode
-from signalling.protocol.effects import Close, Effect, Entered, Left, Negotiate, Refused, Send
+from signalling.protocol.effects import (
+    Close,
+    Effect,
+    Entered,
+    Left,
+    Negotiate,
+    OfferAgain,
+    Refused,
+    Returned,
+    Send,
+)
 from signalling.protocol.messages import (
     MAX_CANDIDATES,
     PONG_FRAME,
@@ -33,6 +43,7 @@ from signalling.protocol.messages import (
     ParticipantLeft,
     ParticipantMedia,
     Ping,
+    Restart,
     Signal,
     Topology,
     Welcome,
@@ -81,6 +92,12 @@ class Room:
             effects += self._end(earlier, "replaced", CloseCode.REPLACED)
         return effects + self._enter(who, media, token)
 
+    def take_shape(self, topology: Topology) -> None:
+        """While nobody is in, the call is what the next ticket says: a command may have come first."""
+        if not self.peers:
+            self.topology = topology
+            self.generations = Generations(topology)
+
     def can_replay(self, participant: UUID, last_seq: int) -> bool:
         """Whether everything that came after `last_seq` is still known."""
         peer = self.peers.get(participant)
@@ -95,7 +112,7 @@ class Room:
         effects += [Send(participant, kept) for kept in peer.missed(last_seq) or ()]
         # Also when nobody had noticed the loss: whoever waits for an answer then offers again.
         effects += self._connection(peer, "online")
-        return effects + self._media(peer, media)
+        return [*effects, *self._media(peer, media), Returned(participant)]
 
     def begin_again(self, participant: UUID, new: UUID, media: MediaState, token: str) -> list[Effect]:
         """Someone has missed too much: end their stay, and let them in as the newcomer `new`."""
@@ -131,6 +148,8 @@ class Room:
                 return self._say_media(peer, message)
             case Offer() | Answer() | Candidate():
                 return self._negotiate(peer, message)
+            case Restart():
+                return self._offer_again(peer, message)
             case Leave():
                 return self._end(peer, "left", CloseCode.NORMAL)
             case Hello():  # pragma: no cover - MOVES has no second hello
@@ -240,6 +259,16 @@ class Room:
             return [*self.refuse(me, ErrorCode.TOO_MANY_CANDIDATES, detail, signal.type)]
         peer.candidates[line] = count
         return [Negotiate(me, signal)]
+
+    def _offer_again(self, peer: Peer, message: Restart) -> list[Effect]:
+        me = peer.who.participant_id
+        try:
+            anew = self.generations.check_restart(me, message)
+        except Stale:
+            return []
+        except SignalRefused as refusal:
+            return [*self.refuse(me, refusal.code, refusal.detail, message.type)]
+        return [OfferAgain(me, anew)]
 
     def _say_media(self, peer: Peer, message: Media) -> list[Effect]:
         wanted = MediaState(audio=message.audio, video=message.video)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,8 +13,10 @@ from fastapi import FastAPI
 
 from app.core import clock
 from app.core.nodes import Node
+from app.pairings.schemas import CircleCreate
 from app.settings import Settings
 from signalling.contracts.tickets import CallTicket, read_call_ticket
+from signalling.protocol.room import CAPACITY
 from tests.world import ALL_ROLES, NODE, Person, World, slot
 
 pytestmark = pytest.mark.database
@@ -108,21 +111,83 @@ async def test_strangers_and_the_unbooked_get_no_ticket(world: World) -> None:
     assert (await stranger.post(path)).status_code == 404
 
 
-async def test_more_than_two_people_wait_for_a_server_that_forwards(world: World) -> None:
-    place = await world.organisation()
+@dataclass
+class Circle:
+    """A lead of one organisation with Ann and Bob, and Cat of a partner; they can join their meeting."""
+
+    coordinator: Person
+    lead: Person
+    ann: Person
+    bob: Person
+    cat: Person
+    id: str
+    meeting: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.meeting}/ticket"
+
+
+@pytest.fixture
+async def circle(world: World) -> Circle:
+    place, other = await world.organisation("Northside"), await world.organisation("Riverbank")
+    await world.partners(place, other)
     coordinator = await world.member(place, "Coordinator", roles=ALL_ROLES)
     lead, ann, bob = [await world.member(place, name) for name in ("Lead", "Ann", "Bob")]
-    circle = await world.circle(coordinator, [lead], [ann, bob])
-    made = slot(lead, circle["id"], clock.now(), status="booked")
-    await world.save(made)
+    cat = await world.member(other, "Cat")
+    made = await world.circle(coordinator, [lead], [ann, bob, cat])
+    meeting = slot(lead, made["id"], clock.now(), status="booked")
+    await world.save(meeting)
     await world.node()
-    path = f"/v1/meetings/{made.id}/ticket"
-    answer = await ann.post(path)
-    assert (answer.status_code, answer.json()["code"]) == (409, "forwarding_unavailable")
-    assert (await coordinator.post(path)).status_code == 404
-    await bob.ok("POST", f"/v1/pairings/{circle['id']}/leave")
-    assert read(world, await ann.ok("POST", path)).role == "mentee", "two are left: they can call each other"
-    assert (await bob.post(path)).status_code == 404
+    return Circle(coordinator, lead, ann, bob, cat, made["id"], f"/v1/meetings/{meeting.id}")
+
+
+async def test_the_call_of_a_circle_is_forwarded(world: World, circle: Circle) -> None:
+    people = {"lead": [circle.lead], "mentee": [circle.ann, circle.bob, circle.cat]}
+    calls = set()
+    for role, members in people.items():
+        for person in members:
+            assert "join" in (await person.ok("GET", circle.meeting))["may"]
+            answer = await person.ok("POST", circle.path)
+            ticket = read(world, answer)
+            assert (answer["topology"], ticket.topology) == ("forwarded", "forwarded")
+            assert (ticket.membership_id, ticket.role) == (person.membership_id, role)
+            calls.add(answer["call_id"])
+    assert len(calls) == 1, "they meet in one call"
+    assert (await circle.coordinator.post(circle.path)).status_code == 404, "who only coordinates is not in"
+
+
+async def test_the_call_of_a_circle_stays_forwarded_when_two_are_left(world: World, circle: Circle) -> None:
+    for person in (circle.bob, circle.cat):
+        await person.ok("POST", f"/v1/pairings/{circle.id}/leave")
+        assert (await person.post(circle.path)).status_code == 404
+    for person in (circle.lead, circle.ann):
+        answer = await person.ok("POST", circle.path)
+        assert (answer["topology"], read(world, answer).topology) == ("forwarded", "forwarded")
+
+
+def test_the_largest_circle_fits_into_a_forwarded_call() -> None:
+    fields = CircleCreate.model_json_schema()["properties"]
+    assert fields["lead_ids"]["maxItems"] + fields["mentee_ids"]["maxItems"] <= CAPACITY["forwarded"]
+
+
+@pytest.mark.parametrize("blocker", ["ann", "bob"])
+async def test_who_is_kept_apart_from_someone_in_a_circle_stays_out_of_its_call(
+    world: World, circle: Circle, blocker: str
+) -> None:
+    """Both are told the same, so that neither learns from it who blocked whom."""
+    who, whom = (circle.ann, circle.bob) if blocker == "ann" else (circle.bob, circle.ann)
+    await who.ok("POST", circle.path)
+    await who.ok("POST", "/v1/blocks", {"membership_id": str(whom.membership_id)})
+    refused = [await person.post(circle.path) for person in (who, whom)]
+    assert {answer.status_code for answer in refused} == {409}
+    first, second = [answer.json() for answer in refused]
+    assert first == second
+    assert (first["code"], first["detail"]) == ("nobody_to_call", "You cannot join this meeting's call.")
+    for person in (circle.lead, circle.cat):
+        assert read(world, await person.ok("POST", circle.path)).membership_id == person.membership_id
+    await whom.ok("POST", f"/v1/pairings/{circle.id}/leave")
+    await who.ok("POST", circle.path)
 
 
 async def test_without_a_live_node_there_is_no_call(world: World) -> None:
@@ -243,6 +308,17 @@ async def test_inside_one_organisation_any_path_will_do(app: FastAPI, world: Wor
     await world.node()
     answer = await bob.ok("POST", f"/v1/meetings/{made.id}/ticket")
     assert (answer["ice_policy"], read(world, answer).ice_policy) == ("all", "all")
+
+
+async def test_nobody_learns_an_address_in_a_forwarded_call_so_any_path_will_do(
+    app: FastAPI, world: World, circle: Circle
+) -> None:
+    """Also across organisations: everybody connects to the server alone."""
+    with_turn(app)
+    for person in (circle.ann, circle.cat):
+        answer = await person.ok("POST", circle.path)
+        assert (answer["ice_policy"], read(world, answer).ice_policy) == ("all", "all")
+        assert len(answer["ice_servers"]) == 2, "a relay may still be the only path"
 
 
 async def test_cancelling_a_meeting_ends_its_call(world: World) -> None:

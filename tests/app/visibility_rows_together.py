@@ -203,7 +203,7 @@ row(
     "issue_ticket",
     {**CIRCLE, Principal.BLOCKED: C, Principal.BLOCKER: C, Principal.WRONG_SIDE: H},
     lambda h: _circle(h, {"meeting_id": h.circle_booked.id}),
-    "circle of two",
+    "circle",
 )
 row(
     "read_attendance",

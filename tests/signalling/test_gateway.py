@@ -346,3 +346,11 @@ async def test_a_forwarding_engine_answers_by_itself(tmp_path: Path, call_id: UU
         ticket = world.app.ticket(uuid4(), topology="direct")
         await direct.send("hello", version=1, ticket=ticket, media={"audio": True, "video": True})
         assert await direct.closed() == 4501
+
+
+async def test_a_command_does_not_say_how_a_call_is_carried(tmp_path: Path, call_id: UUID) -> None:
+    """Somebody is removed before anybody came: those who then come with forwarded tickets are let in."""
+    async with running(tmp_path) as world:
+        await world.app.command(RemoveFromCall(call_id=call_id, membership_ids=(uuid4(),)))
+        people = [await world.join(call_id, topology="forwarded") for _ in range(2)]
+        assert people[1].welcome["topology"] == "forwarded"

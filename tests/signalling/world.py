@@ -33,7 +33,7 @@ from signalling.contracts.tickets import (
     public_jwks,
 )
 from signalling.hub import EngineFactory
-from signalling.main import ENGINES, Node
+from signalling.main import Node
 from signalling.settings import Settings
 from tests.signalling.internal_door import InternalDoor
 
@@ -356,7 +356,7 @@ async def running(
     directory: Path,
     *,
     buses: tuple[Bus, Bus] | None = None,
-    engines: tuple[EngineFactory, ...] = ENGINES,
+    engines: tuple[EngineFactory, ...] | None = None,
     **other: Any,
 ) -> AsyncIterator[World]:
     """A node and its app, on a bus inside this process unless `buses` (the node's, app's) are given."""

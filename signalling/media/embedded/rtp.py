@@ -7,6 +7,7 @@ from typing import Final
 
 _FIXED: Final = struct.Struct("!BBHII")
 _PATCHED: Final = struct.Struct("!BHII")
+_NUMBERS: Final = struct.Struct("!HI")
 _ONE_BYTE: Final = 0xBEDE
 _TWO_BYTE: Final = 0x100
 _MARKER: Final = 0x80
@@ -118,6 +119,11 @@ def patch(
 ) -> None:
     """Make a packet part of another stream, in place."""
     _PATCHED.pack_into(packet, 1, marker << 7 | payload_type, sequence_number, timestamp, ssrc)
+
+
+def patch_numbers(packet: bytearray, *, sequence_number: int, timestamp: int) -> None:
+    """Renumber a packet of the same stream, in place."""
+    _NUMBERS.pack_into(packet, 2, sequence_number, timestamp)
 
 
 def blank(packet: bytearray, header: Header, extension: int) -> None:

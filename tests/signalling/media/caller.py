@@ -183,7 +183,7 @@ class Stage:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+async def until(condition: Callable[[], bool], seconds: float = SECONDS) -> None:
+    async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)

@@ -1,0 +1,155 @@
+"""The engine: calls, who is in them, and the clock that all of them share."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import structlog
+from aiortc import RTCCertificate
+
+from signalling.media.description import check_candidate, check_description
+from signalling.media.embedded.codecs import Palette
+from signalling.media.embedded.participant import Participant, Site
+from signalling.media.embedded.port import MediaPort
+from signalling.media.embedded.sdp import Unacceptable
+from signalling.media.port import Admission, Outlet
+from signalling.protocol.codes import ErrorCode
+from signalling.protocol.messages import Answer, Candidate, Offer, Signal, Topology
+from signalling.protocol.negotiation import SignalRefused
+
+TICK_SECONDS: Final = 0.05
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Call:
+    palette: Palette = field(default_factory=Palette)
+    participants: dict[UUID, Participant] = field(default_factory=dict)
+
+    def behind(self, participant_id: UUID) -> float | None:
+        """By how many seconds a publisher's clock is behind ours."""
+        found = self.participants.get(participant_id)
+        return None if found is None or found.publisher is None else found.publisher.behind
+
+    def settle(self) -> None:
+        """Everybody is to receive everybody else."""
+        tracks = [track for each in self.participants.values() for track in each.tracks]
+        for each in self.participants.values():
+            each.wish(track for track in tracks if track.participant_id != each.id)
+
+
+class EmbeddedEngine:
+    """Forwards packets in this process, over one UDP port."""
+
+    topology: Topology = "forwarded"
+
+    def __init__(self, outlet: Outlet, *, host: str, port: int, addresses: Sequence[str] = ()) -> None:
+        self._outlet = outlet
+        self._host, self._number = host, port
+        self._addresses = tuple(addresses) or (host,)
+        self._calls: dict[UUID, _Call] = {}
+        self._site: Site | None = None
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Bind the port. Raises `OSError`."""
+        port = await MediaPort.open(self._host, self._number)
+        self._site = Site(port, RTCCertificate.generateCertificate(), self._addresses)
+        self._ticking = asyncio.create_task(self._tick())
+        log.info("media_port", host=self._host, port=port.address[1], announced=self._addresses)
+
+    async def close(self) -> None:
+        """End all calls and let go of the port."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+        for call_id in list(self._calls):
+            await self.end(call_id)
+        if self._site is not None:
+            self._site.port.close()
+
+    async def admit(self, admission: Admission) -> None:
+        call = self._calls.setdefault(admission.call_id, _Call())
+        if admission.participant_id in call.participants or self._site is None:
+            return
+        call_id, me = admission.call_id, admission.participant_id
+        call.participants[me] = Participant(
+            me,
+            self._site,
+            call.palette,
+            say=lambda signal: self._outlet(call_id, me, signal),
+            changed=call.settle,
+            may_publish=admission.may_publish,
+        )
+        call.settle()
+
+    async def signal(self, call_id: UUID, sender: UUID, signal: Signal) -> None:
+        participant = self._participant(call_id, sender)
+        if participant is None:
+            raise SignalRefused(ErrorCode.UNKNOWN_PARTICIPANT, "Nobody of that id is in the call.")
+        try:
+            match signal:
+                case Offer():
+                    check_description(signal.sdp, may_publish=participant.may_publish)
+                    participant.offered(signal)
+                case Answer():
+                    check_description(signal.sdp, may_publish=True)
+                    participant.answered(signal)
+                case Candidate():
+                    # We answer checks and send none, so where theirs will come from need not be known.
+                    if signal.candidate is not None:
+                        check_candidate(signal.candidate)
+        except Unacceptable as why:
+            raise SignalRefused(ErrorCode.INVALID_DESCRIPTION, str(why)) from None
+
+    async def returned(self, call_id: UUID, participant_id: UUID) -> None:
+        participant = self._participant(call_id, participant_id)
+        if participant is not None:
+            participant.repeat()
+
+    async def offer_again(self, call_id: UUID, participant_id: UUID, *, anew: bool) -> None:
+        participant = self._participant(call_id, participant_id)
+        if participant is not None:
+            participant.offer_again(anew=anew)
+
+    async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
+        call = self._calls.get(call_id)
+        participant = call.participants.pop(participant_id, None) if call else None
+        if call is None or participant is None:
+            return
+        call.settle()
+        await participant.close()
+        if not call.participants:
+            self._calls.pop(call_id, None)
+
+    async def end(self, call_id: UUID) -> None:
+        call = self._calls.pop(call_id, None)
+        if call is not None:
+            await asyncio.gather(*(each.close() for each in call.participants.values()))
+
+    def _participant(self, call_id: UUID, participant_id: UUID) -> Participant | None:
+        call = self._calls.get(call_id)
+        return None if call is None else call.participants.get(participant_id)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now, wall = asyncio.get_running_loop().time(), time.time()
+            for call in list(self._calls.values()):
+                for participant in list(call.participants.values()):
+                    self._report(call, participant, now, wall)
+
+    def _report(self, call: _Call, participant: Participant, now: float, wall: float) -> None:
+        try:
+            if participant.publisher is not None:
+                participant.publisher.tick(now)
+            if participant.subscriber is not None:
+                participant.subscriber.tick(now, wall, call.behind)
+        except Exception:
+            log.exception("tick_failed", participant=str(participant.id))

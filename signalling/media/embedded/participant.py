@@ -1,0 +1,276 @@
+"""One participant of a forwarded call: their two connections, from the first offer to the end."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+from uuid import UUID
+
+import structlog
+from aiortc import RTCCertificate
+
+from signalling.media.embedded import negotiation
+from signalling.media.embedded.codecs import Palette
+from signalling.media.embedded.port import MediaPort
+from signalling.media.embedded.publisher import Publisher
+from signalling.media.embedded.sdp import Setup, Transport, Unacceptable
+from signalling.media.embedded.secure import Fingerprint, HandshakeFailed, SecurePath
+from signalling.media.embedded.subscriber import Subscriber
+from signalling.media.embedded.track import Track
+from signalling.protocol.messages import (
+    Answer,
+    AnswerFrom,
+    DeliveredSignal,
+    Offer,
+    OfferFrom,
+)
+
+log = structlog.get_logger()
+
+
+class Site:
+    """What all participants of a node share: the port, the certificate, and where the port is reached."""
+
+    def __init__(self, port: MediaPort, certificate: RTCCertificate, addresses: Iterable[str]) -> None:
+        self.port = port
+        self.certificate = certificate
+        self.fingerprints = tuple(
+            (each.algorithm, each.value)
+            for each in certificate.getFingerprints()
+            if each.algorithm == "sha-256"
+        )
+        number = port.address[1]
+        self.candidates = tuple(
+            f"{place} 1 udp {_PREFERENCE - place} {address} {number} typ host"
+            for place, address in enumerate(addresses, start=1)
+        )
+
+
+_PREFERENCE: Final = 2_130_706_432
+"""Of a host candidate (RFC 8445, section 5.1.2.1)."""
+
+
+class _Connection:
+    """One peer connection with the client, as far as both have it."""
+
+    def __init__(self, site: Site, path: SecurePath, generation: int) -> None:
+        self.site = site
+        self.path = path
+        self.generation = generation
+        self.version = 0
+        self.theirs: Transport | None = None
+        self._starting: asyncio.Task[None] | None = None
+
+    def transport(self, setup: Setup) -> Transport:
+        """Ours, for the next description."""
+        ours = self.path.ice.credentials
+        self.version += 1
+        return Transport(ours.ufrag, ours.password, self.site.fingerprints, setup, self.site.candidates)
+
+    def met(self, theirs: Transport, ready: Callable[[], None], failed: Callable[[], None]) -> None:
+        """The other side's description has come: let their checks in, and await their handshake."""
+        if self.theirs is not None and self.theirs.fingerprints != theirs.fingerprints:
+            raise Unacceptable("A new certificate needs a new generation.")
+        self.theirs = theirs
+        self.path.ice.expect(theirs.ufrag)
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start(theirs, ready, failed))
+
+    async def _start(self, theirs: Transport, ready: Callable[[], None], failed: Callable[[], None]) -> None:
+        try:
+            await self.path.start([Fingerprint(*each) for each in theirs.fingerprints])
+        except HandshakeFailed as failure:
+            log.info("handshake_failed", why=str(failure))
+            failed()
+        else:
+            ready()
+
+    async def close(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        await self.path.stop()
+
+
+class Participant:
+    """Publishes and subscribes. `changed` is called when what they publish is not the same any more."""
+
+    def __init__(
+        self,
+        participant_id: UUID,
+        site: Site,
+        palette: Palette,
+        *,
+        say: Callable[[DeliveredSignal], None],
+        changed: Callable[[], None],
+        may_publish: bool,
+    ) -> None:
+        self.id = participant_id
+        self.may_publish = may_publish
+        self.publisher: Publisher | None = None
+        self.subscriber: Subscriber | None = None
+        self._site = site
+        self._palette = palette
+        self._say = say
+        self._changed = changed
+        self._cname = secrets.token_urlsafe(12)
+        self._publish: _Connection | None = None
+        self._subscribe: _Connection | None = None
+        self._offered: dict[str, Track | None] | None = None
+        """What the offer that waits for its answer carries, by mid."""
+        self._last_offer: OfferFrom | None = None
+        self._again = False
+        """Another offer is needed once this one is answered."""
+        self._wishes: tuple[Track, ...] = ()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def tracks(self) -> list[Track]:
+        """What they send."""
+        return [] if self.publisher is None else [each.track for each in self.publisher.ingresses.values()]
+
+    # What they send
+
+    def offered(self, message: Offer) -> None:
+        """Take an offer of `publish`, and answer it. Raises `Unacceptable`."""
+        description = negotiation.read_offer(message.sdp)
+        sources = negotiation.sources_of(description, message.tracks)
+        theirs = negotiation.transport_of(description)
+        if theirs is None:
+            raise Unacceptable("The offer has no section that could be used.")
+        connection, publisher = self._publish, self.publisher
+        if connection is None or publisher is None or connection.generation != message.generation:
+            connection, publisher = self._open_publish(message.generation)
+        ingresses = negotiation.ingresses_of(
+            description,
+            sources,
+            publisher.ingresses,
+            self._palette,
+            participant_id=self.id,
+            cname=self._cname,
+        )
+        if connection.theirs is not None and connection.theirs.ufrag != theirs.ufrag:
+            connection.path.restart()
+        connection.met(theirs, ready=lambda: None, failed=lambda: self._unpublish(publisher))
+        if self._publish is not connection:
+            self._close(self._publish)
+            self._publish, self.publisher = connection, publisher
+        publisher.describe(ingresses)
+        text = negotiation.answer(description, ingresses, connection.transport("passive"), connection.version)
+        self._say(AnswerFrom(pc="publish", generation=message.generation, sdp=text))
+        self._changed()
+
+    def _open_publish(self, generation: int) -> tuple[_Connection, Publisher]:
+        publisher = Publisher(lambda packet: path.send_rtcp(packet))
+        loop = asyncio.get_running_loop()
+        path = SecurePath(
+            self._site.port,
+            self._site.certificate,
+            on_rtp=lambda packet: publisher.take_rtp(packet, loop.time()),
+            on_rtcp=lambda packet: publisher.take_rtcp(packet, loop.time()),
+            on_close=lambda: self._unpublish(publisher),
+        )
+        return _Connection(self._site, path, generation), publisher
+
+    def _unpublish(self, publisher: Publisher) -> None:
+        """Their connection is over: nothing comes from there any more."""
+        if publisher is self.publisher:
+            publisher.describe({})
+            self._changed()
+
+    # What they receive
+
+    def wish(self, tracks: Iterable[Track]) -> None:
+        """From here on these are for them."""
+        self._wishes = tuple(tracks)
+        if self._subscribe is None:
+            if not self._wishes:
+                return
+            self._open_subscribe(1)
+        assert self.subscriber is not None
+        if self.subscriber.wish(self._wishes):
+            self._offer()
+
+    def _open_subscribe(self, generation: int) -> None:
+        subscriber = Subscriber(lambda packet: path.send_rtp(packet), lambda packet: path.send_rtcp(packet))
+        loop = asyncio.get_running_loop()
+        path = SecurePath(
+            self._site.port,
+            self._site.certificate,
+            on_rtp=lambda packet: None,
+            on_rtcp=lambda packet: subscriber.take_rtcp(packet, loop.time(), time.time()),
+            on_close=subscriber.close,
+        )
+        self._subscribe, self.subscriber = _Connection(self._site, path, generation), subscriber
+        self._offered = None
+
+    def offer_again(self, *, anew: bool) -> None:
+        """Offer with new ICE credentials, or begin the next generation."""
+        if self._subscribe is None or self.subscriber is None:
+            return
+        if anew:
+            self.subscriber.close()
+            self._close(self._subscribe)
+            self._open_subscribe(self._subscribe.generation + 1)
+            self.subscriber.wish(self._wishes)
+        else:
+            self._subscribe.path.restart()
+            # An offer under way has credentials that do not count any more.
+            self._offered = None
+        self._offer()
+
+    def repeat(self) -> None:
+        """Their socket was lost and is back: an offer that waits for its answer is said again."""
+        if self._offered is not None and self._last_offer is not None:
+            self._say(self._last_offer)
+
+    def _offer(self) -> None:
+        if self._offered is not None:
+            self._again = True
+            return
+        assert self._subscribe is not None
+        assert self.subscriber is not None
+        self._again = False
+        slots = self.subscriber.slots
+        self._offered = {slot.mid: slot.track for slot in slots}
+        transport = self._subscribe.transport("actpass")
+        self._last_offer = OfferFrom(
+            pc="subscribe",
+            generation=self._subscribe.generation,
+            sdp=negotiation.offer([slot.section for slot in slots], transport, self._subscribe.version),
+            tracks=self.subscriber.tracks(),
+        )
+        self._say(self._last_offer)
+
+    def answered(self, message: Answer) -> None:
+        """Take the answer to our offer. Raises `Unacceptable`."""
+        connection, subscriber = self._subscribe, self.subscriber
+        if self._offered is None or connection is None or subscriber is None:
+            # To an offer that was said twice: the second answer says nothing new.
+            return
+        description = negotiation.read_answer(message.sdp)
+        theirs = negotiation.transport_of(description)
+        if theirs is not None:
+            connection.met(theirs, ready=subscriber.ready, failed=subscriber.close)
+        offered, self._offered = self._offered, None
+        subscriber.answered(offered, description.sections)
+        if self._again or subscriber.wish(self._wishes):
+            self._offer()
+
+    # The end
+
+    def _close(self, connection: _Connection | None) -> None:
+        if connection is not None:
+            task = asyncio.create_task(connection.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Nothing comes from them or goes to them any more."""
+        if self.subscriber is not None:
+            self.subscriber.close()
+        for connection in (self._publish, self._subscribe):
+            self._close(connection)
+        self._publish = self._subscribe = None
+        await asyncio.gather(*self._closing, return_exceptions=True)

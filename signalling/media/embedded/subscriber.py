@@ -1,0 +1,204 @@
+"""What one participant receives: the sections of their `subscribe` connection, and what they report back."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+from uuid import UUID
+
+from signalling.media.embedded import rtcp
+from signalling.media.embedded.downtrack import DownTrack
+from signalling.media.embedded.publisher import stamp
+from signalling.media.embedded.sdp import Section
+from signalling.media.embedded.track import Track
+from signalling.protocol.messages import ForwardedTrack
+
+MOST_SECTIONS: Final = 64
+REPORT_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True)
+class Slot:
+    """A section of the offer: carries a track, or may carry one later."""
+
+    mid: str
+    kind: str
+    section: Section
+    """As it was offered last, without its transport."""
+    track: Track | None = None
+    down: DownTrack | None = None
+    """Once the subscriber has accepted it."""
+    settled: bool = True
+    """The last answer knew of its state: an empty one may be used again."""
+    refused: bool = False
+    """The subscriber cannot decode what it carries."""
+
+
+class Subscriber:
+    """Decides what each section carries. `send_rtp` and `send_rtcp` seal and send."""
+
+    def __init__(self, send_rtp: Callable[[bytes], None], send_rtcp: Callable[[bytes], None]) -> None:
+        self.slots: list[Slot] = []
+        self.bitrate: float | None = None
+        """What they say they can receive, in bits per second."""
+        self._send_rtp = send_rtp
+        self._send_rtcp = send_rtcp
+        self._reported = float("-inf")
+
+    @property
+    def downs(self) -> list[DownTrack]:
+        """All tracks that go out."""
+        return [slot.down for slot in self.slots if slot.down is not None]
+
+    def wish(self, tracks: Iterable[Track]) -> bool:
+        """From here on these are to be received; returns whether another offer is needed for it."""
+        wanted = list(tracks)
+        changed = False
+        for slot in self.slots:
+            if slot.track is not None and slot.track not in wanted:
+                self._empty(slot)
+                changed = True
+        carried = {slot.track for slot in self.slots}
+        for track in wanted:
+            if track not in carried:
+                changed = self._place(track) or changed
+        return changed
+
+    def _place(self, track: Track) -> bool:
+        slot = next(
+            (each for each in self.slots if each.track is None and each.settled and each.kind == track.kind),
+            None,
+        )
+        if slot is None:
+            if len(self.slots) >= MOST_SECTIONS:
+                return False
+            slot = Slot(str(len(self.slots)), track.kind, Section(track.kind, ""))
+            self.slots.append(slot)
+        slot.track = track
+        slot.settled = slot.refused = False
+        slot.section = _section(slot, track)
+        return True
+
+    def _empty(self, slot: Slot) -> None:
+        self._stop(slot)
+        slot.track = None
+        slot.settled = False
+        slot.section = replace(slot.section, direction="inactive", ssrcs=(), repairs=(), stream_id="")
+
+    def _stop(self, slot: Slot) -> None:
+        if slot.down is not None:
+            if slot.down in slot.down.track.receivers:
+                slot.down.track.receivers.remove(slot.down)
+            slot.down = None
+
+    def tracks(self) -> tuple[ForwardedTrack, ...]:
+        """Which section carries what."""
+        return tuple(
+            ForwardedTrack(mid=slot.mid, participant_id=slot.track.participant_id, source=slot.track.source)
+            for slot in self.slots
+            if slot.track is not None
+        )
+
+    def answered(self, offered: dict[str, Track | None], sections: Iterable[Section]) -> None:
+        """Take the answer to an offer in which the sections carried `offered`."""
+        answers = {section.mid: section for section in sections}
+        for slot in self.slots:
+            if slot.mid not in offered:
+                continue
+            answer = answers.get(slot.mid)
+            accepted = (
+                answer is not None and not answer.rejected and answer.direction in ("recvonly", "sendrecv")
+            )
+            slot.settled = slot.track is offered[slot.mid]
+            if slot.track is None or slot.track is not offered[slot.mid]:
+                continue
+            slot.refused = not accepted
+            if accepted and slot.down is None:
+                slot.down = DownTrack(slot.track, self._send_rtp)
+                slot.track.receivers.append(slot.down)
+                self._want(slot.down)
+            elif not accepted:
+                self._stop(slot)
+
+    def ready(self) -> None:
+        """Packets arrive from now on: what was sent before is lost."""
+        for down in self.downs:
+            down.stop()
+            self._want(down)
+
+    def close(self) -> None:
+        """Receive nothing any more."""
+        for slot in self.slots:
+            self._stop(slot)
+
+    def _want(self, down: DownTrack) -> None:
+        if down.wanted is not None:
+            down.track.want_keyframe(down.wanted)
+
+    # Reports
+
+    def take_rtcp(self, data: bytes, now: float, wall: float) -> None:
+        """Take one opened compound packet."""
+        for packet in rtcp.read(data):
+            match packet:
+                case rtcp.RtcpRrPacket() | rtcp.RtcpSrPacket():
+                    for block in packet.reports:
+                        self._received(block, wall)
+                case rtcp.RtcpRtpfbPacket(fmt=rtcp.NACK):
+                    down = self._down(packet.media_ssrc)
+                    if down is not None:
+                        down.resend([number & 0xFFFF for number in packet.lost], now, stamp(wall))
+                case rtcp.RtcpPsfbPacket():
+                    self._asked(packet)
+                case _:
+                    pass
+
+    def _received(self, block: rtcp.RtcpReceiverInfo, wall: float) -> None:
+        down = self._down(block.ssrc)
+        if down is None:
+            return
+        down.fraction_lost = block.fraction_lost / 256
+        if block.lsr:
+            trip = (rtcp.middle(rtcp.ntp(wall)) - block.lsr - block.dlsr & 0xFFFF_FFFF) / 65536
+            # A report that was on its way for longer is no measure, nor one whose clock went backwards.
+            down.round_trip = trip if trip < 30 else down.round_trip
+
+    def _asked(self, packet: rtcp.RtcpPsfbPacket) -> None:
+        if packet.fmt in (rtcp.PLI, rtcp.FIR):
+            # A FIR names its streams in its entries (RFC 5104, section 4.3.1).
+            entries = [packet.fci[at : at + 4] for at in range(0, len(packet.fci), 8)]
+            named = [int.from_bytes(entry, "big") for entry in entries] if packet.fmt == rtcp.FIR else []
+            for ssrc in [packet.media_ssrc, *named]:
+                down = self._down(ssrc)
+                if down is not None:
+                    self._want(down)
+        elif packet.fmt == rtcp.APPLICATION:
+            bitrate = rtcp.bitrate_of(packet)
+            self.bitrate = self.bitrate if bitrate is None else bitrate
+
+    def _down(self, ssrc: int) -> DownTrack | None:
+        return next((down for down in self.downs if down.track.ssrc == ssrc), None)
+
+    def tick(self, now: float, wall: float, behind: Callable[[UUID], float | None]) -> None:
+        """Some time has passed: report. `behind`: a publisher's clock, see `DownTrack.report`."""
+        if now - self._reported < REPORT_SECONDS:
+            return
+        self._reported = now
+        for down in self.downs:
+            theirs = behind(down.track.participant_id)
+            report = down.report(now, wall, theirs) if theirs is not None else None
+            if report is not None:
+                self._send_rtcp(report)
+
+
+def _section(slot: Slot, track: Track) -> Section:
+    repairs = track.forwarded.repair is not None
+    suffix = ".screen" if track.source in ("screen", "screen_audio") else ""
+    return replace(
+        track.forwarded.section(track.kind),
+        mid=slot.mid,
+        direction="sendonly",
+        ssrcs=(track.ssrc, track.repair_ssrc) if repairs else (track.ssrc,),
+        repairs=((track.ssrc, track.repair_ssrc),) if repairs else (),
+        stream_id=f"{track.participant_id}{suffix}",
+        cname=track.cname,
+    )

@@ -1,0 +1,70 @@
+"""A source as everybody else receives it: its layers, and who receives them."""
+
+import secrets
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from signalling.media.embedded.codecs import Forwarded
+from signalling.media.embedded.layer import Layer
+from signalling.protocol.messages import Source
+
+if TYPE_CHECKING:
+    from signalling.media.embedded.downtrack import DownTrack
+
+KEYFRAME_SECONDS: Final = 0.5
+"""A publisher is asked for a keyframe of a layer once in this time at most."""
+
+
+def fresh_ssrc() -> int:
+    """A random one (RFC 3550, section 8.1)."""
+    return secrets.randbelow((1 << 32) - 2) + 2
+
+
+class Track:
+    """What one participant sends from one source."""
+
+    def __init__(
+        self, participant_id: UUID, source: Source, cname: str, forwarded: Forwarded, layers: list[Layer]
+    ) -> None:
+        self.participant_id = participant_id
+        self.source: Source = source
+        self.cname = cname
+        self.forwarded = forwarded
+        self.layers = layers
+        """From the smallest to the largest."""
+        self.ssrc = fresh_ssrc()
+        self.repair_ssrc = fresh_ssrc()
+        self.receivers: list[DownTrack] = []
+        self.level = 127
+        """How loud the newest packet was, in -dBov: 0 is loudest, 127 silence (RFC 6464)."""
+        self._asked: dict[Layer, float] = {}
+        self._wanted: set[Layer] = set()
+
+    @property
+    def kind(self) -> str:
+        """`audio` or `video`."""
+        return "audio" if self.codec == "opus" else "video"
+
+    @property
+    def codec(self) -> str:
+        """Its name in lower case."""
+        return self.forwarded.codec.name.lower()
+
+    def want_keyframe(self, layer: Layer) -> None:
+        """Somebody cannot go on without one; it is asked for at the next `keyframes_due`."""
+        if self.kind == "video":
+            self._wanted.add(layer)
+
+    def keyframe_came(self, layer: Layer) -> None:
+        """Whoever waited for one has it."""
+        self._wanted.discard(layer)
+
+    def keyframes_due(self, now: float) -> list[int]:
+        """SSRCs to ask a keyframe of now: each rarely, however many want one."""
+        due = []
+        for layer in list(self._wanted):
+            if layer.ssrc is not None and now - self._asked.get(layer, float("-inf")) >= KEYFRAME_SECONDS:
+                # It stays wanted until it comes: the request may be lost.
+                self._asked[layer] = now
+                due.append(layer.ssrc)
+        return due

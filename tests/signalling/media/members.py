@@ -1,0 +1,152 @@
+"""Members of a forwarded call: libwebrtc at both of their connections, the engine without its sockets."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+from uuid import UUID, uuid4
+
+import webrtc
+
+from signalling.media.embedded.engine import EmbeddedEngine
+from signalling.media.port import Admission
+from signalling.protocol.messages import Answer, AnswerFrom, DeliveredSignal, Offer, OfferFrom, PublishedTrack
+from tests.independent.synthetic import Meter, Source
+
+with contextlib.suppress(webrtc.InvalidStateError):
+    webrtc.allow_loopback()
+
+
+def described(kind: str, sdp: str) -> webrtc.RTCSessionDescriptionInit:
+    return webrtc.RTCSessionDescriptionInit.from_json({"type": kind, "sdp": sdp})
+
+
+class Member:
+    """Somebody in the call. What the engine says to them is carried out in order."""
+
+    def __init__(self, call: "Call", tone: float = 440.0) -> None:
+        self.id = uuid4()
+        self.call = call
+        self.source = Source(tone, 320, 180)
+        self.meters: dict[tuple[UUID, str], Meter] = {}
+        """By participant and source."""
+        self.carried: dict[str, tuple[UUID, str]] = {}
+        self.publish: webrtc.RTCPeerConnection | None = None
+        self.subscribe: webrtc.RTCPeerConnection | None = None
+        self.generation = 0
+        self.offers: list[OfferFrom] = []
+        self.answering = True
+        self._heard: asyncio.Queue[DeliveredSignal] = asyncio.Queue()
+        self._task = asyncio.create_task(self._listen())
+
+    def hear(self, signal: DeliveredSignal) -> None:
+        self._heard.put_nowait(signal)
+
+    async def enter(self, *, may_publish: bool = True) -> Self:
+        await self.call.engine.admit(Admission(self.call.id, self.id, may_publish))
+        return self
+
+    async def send(self) -> Self:
+        """Publish sound and picture."""
+        self.source.start()
+        self.publish = webrtc.RTCPeerConnection(webrtc.RTCConfiguration(ice_servers=[]))
+        for track in (self.source.audio, self.source.video):
+            self.publish.add_transceiver(track, webrtc.RTCRtpTransceiverInit(direction="sendonly"))
+        await self.offer()
+        return self
+
+    async def offer(self, generation: int = 1) -> None:
+        assert self.publish is not None
+        await self.publish.set_local_description()
+        assert self.publish.local_description is not None
+        await self.say_offer(self.publish.local_description.sdp, generation)
+
+    async def say_offer(self, sdp: str, generation: int = 1) -> None:
+        tracks = (PublishedTrack(mid="0", source="microphone"), PublishedTrack(mid="1", source="camera"))
+        offer = Offer(pc="publish", generation=generation, sdp=sdp, tracks=tracks)
+        await self.call.engine.signal(self.call.id, self.id, offer)
+
+    async def _listen(self) -> None:
+        while True:
+            signal = await self._heard.get()
+            if isinstance(signal, AnswerFrom):
+                assert self.publish is not None
+                await self.publish.set_remote_description(described("answer", signal.sdp))
+            elif isinstance(signal, OfferFrom):
+                self.offers.append(signal)
+                if self.answering:
+                    await self.answer(signal)
+
+    async def answer(self, offer: OfferFrom) -> None:
+        if offer.generation > self.generation:
+            if self.subscribe is not None:
+                self.subscribe.close()
+            self.generation = offer.generation
+            self.subscribe = webrtc.RTCPeerConnection(webrtc.RTCConfiguration(ice_servers=[]))
+            self.subscribe.on("track", self._arrived)
+        assert self.subscribe is not None
+        self.carried = {each.mid: (each.participant_id, each.source) for each in offer.tracks or ()}
+        await self.subscribe.set_remote_description(described("offer", offer.sdp))
+        await self.subscribe.set_local_description()
+        assert self.subscribe.local_description is not None
+        answer = Answer(pc="subscribe", generation=offer.generation, sdp=self.subscribe.local_description.sdp)
+        await self.call.engine.signal(self.call.id, self.id, answer)
+
+    def _arrived(self, event: Any) -> None:
+        carried = self.carried[event.transceiver.mid]
+        meter = self.meters.setdefault(carried, Meter())
+        meter.watch(event.track)
+
+    def frames(self, other: "Member") -> int:
+        meter = self.meters.get((other.id, "camera"))
+        return meter.moved if meter else 0
+
+    def pitch(self, other: "Member") -> float:
+        meter = self.meters.get((other.id, "microphone"))
+        return meter.frequency() if meter else 0.0
+
+    async def leave(self) -> None:
+        await self.call.engine.dismiss(self.call.id, self.id)
+        await self.stop()
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        for meter in self.meters.values():
+            await meter.stop()
+        for pc in (self.publish, self.subscribe):
+            if pc is not None:
+                pc.close()
+        await self.source.stop()
+
+
+class Call:
+    """A call on an engine of its own."""
+
+    def __init__(self) -> None:
+        self.id = uuid4()
+        self.members: list[Member] = []
+        self.engine = EmbeddedEngine(self._deliver, host="127.0.0.1", port=0)
+
+    def _deliver(self, call_id: UUID, to: UUID, signal: DeliveredSignal) -> None:
+        assert call_id == self.id
+        next(member for member in self.members if member.id == to).hear(signal)
+
+    async def join(self, tone: float = 440.0) -> Member:
+        """Somebody who listens, and sends nothing yet."""
+        member = Member(self, tone)
+        self.members.append(member)
+        return await member.enter()
+
+
+@asynccontextmanager
+async def call() -> AsyncIterator[Call]:
+    made = Call()
+    await made.engine.open()
+    try:
+        yield made
+    finally:
+        await made.engine.close()
+        for member in made.members:
+            await member.stop()

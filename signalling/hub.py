@@ -29,6 +29,7 @@ from signalling.protocol.effects import (
     Effect,
     Entered,
     Left,
+    Look,
     Negotiate,
     OfferAgain,
     Refused,
@@ -38,9 +39,9 @@ from signalling.protocol.effects import (
 from signalling.protocol.messages import (
     VERSION,
     ClientMessage,
-    DeliveredSignal,
     Hello,
     Resume,
+    Told,
     Topology,
 )
 from signalling.protocol.negotiation import SignalRefused
@@ -255,7 +256,7 @@ class Hub:
                     self._close(effect)
                 case Entered() | Left():
                     self._report(room, effect)
-                case Negotiate() | Returned() | OfferAgain():
+                case Negotiate() | Look() | Returned() | OfferAgain():
                     pass
         engine = self._engines.get(room.topology)
         if engine is not None:
@@ -274,6 +275,8 @@ class Hub:
                     await engine.returned(room.call_id, effect.participant_id)
                 case OfferAgain():
                     await engine.offer_again(room.call_id, effect.participant_id, anew=effect.anew)
+                case Look():
+                    await engine.look(room.call_id, effect.participant_id, effect.tracks)
                 case Left():
                     await engine.dismiss(room.call_id, effect.participant_id)
                     if not room.peers:
@@ -290,10 +293,10 @@ class Hub:
             for answer in room.refuse(effect.sender, refusal.code, refusal.detail, about):
                 self._send(answer)
 
-    def _deliver(self, call_id: UUID, to: UUID, signal: DeliveredSignal) -> None:
+    def _deliver(self, call_id: UUID, to: UUID, told: Told) -> None:
         """What engines say."""
         room = self.rooms.get(call_id)
-        for send in room.deliver(to, signal) if room is not None else ():
+        for send in room.deliver(to, told) if room is not None else ():
             self._send(send)
 
     def _send(self, effect: Send) -> None:

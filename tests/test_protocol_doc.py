@@ -142,7 +142,7 @@ def test_the_web_client_waits_as_long_as_the_document_says() -> None:
     client = DOCUMENT.parent.parent / "web" / "client"
     text = " ".join(DOCUMENT.read_text().split())
     for file, name, said in (
-        ("call.js", "PATIENCE_MS", "does not come** within {} s"),
+        ("direct.js", "PATIENCE_MS", "does not come** within {} s"),
         ("link.js", "ANSWER_MS", "and {} s later your `signalingState`"),
     ):
         found = re.search(rf"const {name} = ([\d_]+);", (client / file).read_text())

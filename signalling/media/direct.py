@@ -1,5 +1,6 @@
 """Two browsers talk to each other; the server only passes their signals on."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from signalling.media.description import (
@@ -21,6 +22,7 @@ from signalling.protocol.messages import (
     OfferFrom,
     Signal,
     Topology,
+    Viewed,
 )
 from signalling.protocol.negotiation import SignalRefused
 
@@ -55,6 +57,9 @@ class DirectEngine:
         pass
 
     async def offer_again(self, call_id: UUID, participant_id: UUID, *, anew: bool) -> None:
+        pass
+
+    async def look(self, call_id: UUID, participant_id: UUID, tracks: Sequence[Viewed]) -> None:
         pass
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:

@@ -5,11 +5,12 @@ calls its `Outlet` whenever it has an answer, an offer or a candidate for one pa
 participant are called one after the other.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
 
-from signalling.protocol.messages import DeliveredSignal, Signal, Topology
+from signalling.protocol.messages import Signal, Told, Topology, Viewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Admission:
 class Outlet(Protocol):
     """How an engine speaks: may be called at any time, never waits."""
 
-    def __call__(self, call_id: UUID, to: UUID, signal: DeliveredSignal, /) -> None: ...
+    def __call__(self, call_id: UUID, to: UUID, told: Told, /) -> None: ...
 
 
 class MediaEngine(Protocol):
@@ -50,6 +51,9 @@ class MediaEngine(Protocol):
 
     async def offer_again(self, call_id: UUID, participant_id: UUID, *, anew: bool) -> None:
         """Offer `subscribe` with new ICE credentials, or for a new connection."""
+
+    async def look(self, call_id: UUID, participant_id: UUID, tracks: Sequence[Viewed]) -> None:
+        """A participant sees these pictures that large; others as they please."""
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         """Drop a participant and everything that is theirs. Unknown ones are no error."""

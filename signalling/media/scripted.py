@@ -1,7 +1,7 @@
 """A stand-in for an engine that answers by itself: it says what its script holds."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from signalling.media.description import check_candidate, check_description
@@ -15,6 +15,7 @@ from signalling.protocol.messages import (
     OfferFrom,
     Signal,
     Topology,
+    Viewed,
 )
 from signalling.protocol.negotiation import SignalRefused
 
@@ -64,6 +65,9 @@ class ScriptedEngine:
         pass
 
     async def offer_again(self, call_id: UUID, participant_id: UUID, *, anew: bool) -> None:
+        pass
+
+    async def look(self, call_id: UUID, participant_id: UUID, tracks: Sequence[Viewed]) -> None:
         pass
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:

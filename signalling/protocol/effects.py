@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from signalling.protocol.codes import CloseCode, ErrorCode
-from signalling.protocol.messages import LeaveReason, Signal
+from signalling.protocol.messages import LeaveReason, Signal, Viewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class OfferAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """A participant says how large they see each picture."""
+
+    participant_id: UUID
+    tracks: tuple[Viewed, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Negotiate:
     """Hand a checked signal to the media engine."""
 
@@ -63,7 +71,7 @@ class Left:
     reason: LeaveReason
 
 
-Effect = Send | Close | Negotiate | OfferAgain | Entered | Returned | Left
+Effect = Send | Close | Negotiate | Look | OfferAgain | Entered | Returned | Left
 
 
 class Refused(Exception):

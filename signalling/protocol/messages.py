@@ -26,6 +26,7 @@ MAX_SDP_CHARACTERS = 32 * 1024
 MAX_CANDIDATE_CHARACTERS = 1024
 MAX_MEDIA_SECTIONS = 8
 MAX_CANDIDATES = 64
+MAX_VIEWED = 100
 MAX_GENERATION = 1_000_000
 
 Pc = Literal["direct", "publish", "subscribe"]
@@ -102,6 +103,14 @@ class ForwardedTrack(_Part):
     source: Source
 
 
+class Viewed(_Part):
+    """How large a picture is shown: `height` in the screen's own pixels, 0 when it is not shown."""
+
+    participant_id: UUID
+    source: Literal["camera", "screen"]
+    height: Annotated[int, Field(ge=0, le=10_000)]
+
+
 class Participant(_Part):
     """Someone else in the call. `polite`: whether the reader is the polite side towards them."""
 
@@ -176,6 +185,13 @@ class Restart(_Part):
     generation: Generation
 
 
+class View(_Part):
+    """How large each picture is shown: what nobody looks at is not sent. Replaces the last one."""
+
+    type: Literal["view"] = "view"
+    tracks: Annotated[tuple[Viewed, ...], Field(max_length=MAX_VIEWED)]
+
+
 class Media(_Part):
     """The sender muted or unmuted something."""
 
@@ -198,7 +214,7 @@ class Ping(_Part):
 
 Signal = Offer | Answer | Candidate
 ClientMessage = Annotated[
-    Hello | Offer | Answer | Candidate | Restart | Media | Leave | Ping, Field(discriminator="type")
+    Hello | Offer | Answer | Candidate | Restart | View | Media | Leave | Ping, Field(discriminator="type")
 ]
 client_adapter: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
 
@@ -298,6 +314,22 @@ class CandidateFrom(_Delivered):
     candidate: IceCandidate | None
 
 
+class Speakers(_Numbered):
+    """Who speaks now, the dominant one first."""
+
+    type: Literal["speakers"] = "speakers"
+    participant_ids: tuple[UUID, ...]
+
+
+class TrackState(_Numbered):
+    """A picture stops because your network has no room for it, or goes on."""
+
+    type: Literal["track_state"] = "track_state"
+    participant_id: UUID
+    source: Source
+    state: Literal["active", "paused"]
+
+
 class Pong(_Part):
     """Answers a ping. Not numbered: it is never replayed."""
 
@@ -321,6 +353,8 @@ class Ended(_Numbered):
 
 
 DeliveredSignal = OfferFrom | AnswerFrom | CandidateFrom
+Told = DeliveredSignal | Speakers | TrackState
+"""What a media engine says to a participant."""
 Numbered = (
     Welcome
     | ParticipantJoined
@@ -330,6 +364,8 @@ Numbered = (
     | OfferFrom
     | AnswerFrom
     | CandidateFrom
+    | Speakers
+    | TrackState
     | Error
     | Ended
 )

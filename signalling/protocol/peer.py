@@ -22,6 +22,7 @@ from signalling.protocol.messages import (
     Pc,
     Ping,
     Restart,
+    View,
     frame,
 )
 
@@ -58,6 +59,7 @@ MOVES: dict[tuple[State, type], State] = {
     (State.ONLINE, Answer): State.ONLINE,
     (State.ONLINE, Candidate): State.ONLINE,
     (State.ONLINE, Restart): State.ONLINE,
+    (State.ONLINE, View): State.ONLINE,
     (State.ONLINE, Media): State.ONLINE,
     (State.ONLINE, Ping): State.ONLINE,
     (State.ONLINE, Leave): State.LEAVING,

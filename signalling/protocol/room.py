@@ -14,6 +14,7 @@ from signalling.protocol.effects import (
     Effect,
     Entered,
     Left,
+    Look,
     Negotiate,
     OfferAgain,
     Refused,
@@ -45,7 +46,9 @@ from signalling.protocol.messages import (
     Ping,
     Restart,
     Signal,
+    Told,
     Topology,
+    View,
     Welcome,
     body,
     frame,
@@ -150,6 +153,8 @@ class Room:
                 return self._negotiate(peer, message)
             case Restart():
                 return self._offer_again(peer, message)
+            case View():
+                return [Look(participant, message.tracks)]
             case Leave():
                 return self._end(peer, "left", CloseCode.NORMAL)
             case Hello():  # pragma: no cover - MOVES has no second hello
@@ -165,12 +170,14 @@ class Room:
         peer = self.peers.get(participant)
         return peer.tell(body(Error(code=code, detail=detail, about=about))) if peer else []
 
-    def deliver(self, to: UUID, signal: DeliveredSignal) -> list[Send]:
+    def deliver(self, to: UUID, told: Told) -> list[Send]:
         """Pass on what the media engine says to one participant."""
         peer = self.peers.get(to)
-        if peer is None or not self.generations.is_present(to, signal):
+        if peer is None:
             return []
-        return peer.tell(body(signal))
+        if isinstance(told, DeliveredSignal) and not self.generations.is_present(to, told):
+            return []
+        return peer.tell(body(told))
 
     # Going
 

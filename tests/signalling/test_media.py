@@ -21,6 +21,7 @@ from signalling.protocol.messages import (
     Offer,
     OfferFrom,
     Pc,
+    Told,
 )
 from signalling.protocol.negotiation import SignalRefused
 from tests.signalling.world import CANDIDATE, SDP
@@ -32,9 +33,9 @@ class Outbox:
     """Collects what an engine says."""
 
     def __init__(self) -> None:
-        self.said: list[tuple[UUID, UUID, DeliveredSignal]] = []
+        self.said: list[tuple[UUID, UUID, Told]] = []
 
-    def __call__(self, call_id: UUID, to: UUID, signal: DeliveredSignal, /) -> None:
+    def __call__(self, call_id: UUID, to: UUID, signal: Told, /) -> None:
         self.said.append((call_id, to, signal))
 
 
@@ -80,6 +81,7 @@ async def test_an_offer_has_a_consequence_of_the_same_connection(harness: Harnes
     await harness.engine.signal(harness.call, harness.a, harness.offer())
     call, to, said = harness.outbox.said[0]
     assert (call, to) == (harness.call, harness.hears)
+    assert isinstance(said, DeliveredSignal)
     assert (said.pc, said.generation) == (harness.pc, 1)
 
 

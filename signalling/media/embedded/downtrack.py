@@ -12,6 +12,7 @@ from typing import Final
 from signalling.media.embedded import rtcp, rtp, vp8
 from signalling.media.embedded.codecs import ABS_SEND_TIME, IDS
 from signalling.media.embedded.layer import Layer
+from signalling.media.embedded.rate import Rate
 from signalling.media.embedded.track import Track
 
 MOST_SEGMENTS: Final = 16
@@ -63,7 +64,11 @@ class DownTrack:
         """The layer to forward, from its next keyframe on; None to pause."""
         self.packets = 0
         self.octets = 0
+        self.rate = Rate()
         self.fraction_lost = 0.0
+        """As the subscriber reported last."""
+        self.paused = False
+        """Whether the subscriber has been told that there is no room for it."""
         self.round_trip: float | None = None
         self._send = send
         self._segments: deque[Segment] = deque(maxlen=MOST_SEGMENTS)
@@ -73,11 +78,28 @@ class DownTrack:
         """Timestamp, picture id, TL0PICIDX and time of the newest packet sent."""
         self._repair_number = 0
         self._resent: dict[int, float] = {}
+        self._fresh_loss = 0.0
 
     @property
     def layer(self) -> Layer | None:
         """What is forwarded now."""
         return self._segments[-1].layer if self._running else None
+
+    def want(self, layer: Layer | None) -> None:
+        """Forward this from its next keyframe on; nothing, if it is None."""
+        if layer is not self.wanted:
+            self.wanted = layer
+            if layer is not None and layer is not self.layer:
+                self.track.want_keyframe(layer)
+
+    def take_loss(self) -> float:
+        """What was reported lost since this was asked last: 0 to 1."""
+        lost, self._fresh_loss = self._fresh_loss, 0.0
+        return lost
+
+    def lost(self, fraction: float) -> None:
+        """The subscriber has reported."""
+        self.fraction_lost = self._fresh_loss = fraction
 
     def stop(self) -> None:
         """Leave out everything until the next keyframe of what is wanted."""
@@ -112,16 +134,10 @@ class DownTrack:
             found = self._find(wanted)
             if found is not None:
                 self._resent[wanted] = now
+                self.rate.octets += len(found)
                 self._send(self._repair(found, stamp))
         while len(self._resent) > MOST_RESENT:
             del self._resent[next(iter(self._resent))]
-
-    def probes(self, count: int, stamp: bytes) -> list[bytes]:
-        """Packets that the subscriber has already, once more: they tell whether there is room for more."""
-        layer = self.layer
-        if layer is None or self.track.forwarded.repair is None:
-            return []
-        return [self._repair(packet, stamp) for packet in layer.recent(count)]
 
     def report(self, now: float, wall: float, publisher_behind: float) -> bytes | None:
         """A sender report of what was sent (RFC 3550, section 6.4.1).
@@ -207,6 +223,7 @@ class DownTrack:
     def _note(self, segment: Segment, incoming: Incoming, now: float) -> None:
         number = incoming.number + segment.offset
         self.packets += 1
+        self.rate.octets += len(incoming.packet)
         self.octets += incoming.header.payload.stop - incoming.header.payload.start
         if self._highest is None or number > self._highest:
             self._highest = number

@@ -16,9 +16,11 @@ from signalling.media.embedded.codecs import Palette
 from signalling.media.embedded.participant import Participant, Site
 from signalling.media.embedded.port import MediaPort
 from signalling.media.embedded.sdp import Unacceptable
+from signalling.media.embedded.speakers import SILENCE
+from signalling.media.embedded.speakers import Speakers as Voices
 from signalling.media.port import Admission, Outlet
 from signalling.protocol.codes import ErrorCode
-from signalling.protocol.messages import Answer, Candidate, Offer, Signal, Topology
+from signalling.protocol.messages import Answer, Candidate, Offer, Signal, Speakers, Topology, Viewed
 from signalling.protocol.negotiation import SignalRefused
 
 TICK_SECONDS: Final = 0.05
@@ -30,11 +32,25 @@ log = structlog.get_logger()
 class _Call:
     palette: Palette = field(default_factory=Palette)
     participants: dict[UUID, Participant] = field(default_factory=dict)
+    speakers: Voices = field(default_factory=Voices)
 
     def behind(self, participant_id: UUID) -> float | None:
         """By how many seconds a publisher's clock is behind ours."""
         found = self.participants.get(participant_id)
         return None if found is None or found.publisher is None else found.publisher.behind
+
+    def listen(self, now: float) -> UUID | None:
+        """Find out who speaks; returns the dominant speaker. Tells everybody when it has changed."""
+        levels = {
+            each.id: track.level() if track.layers[0].is_live(now) else SILENCE
+            for each in self.participants.values()
+            for track in each.tracks
+            if track.source == "microphone"
+        }
+        if self.speakers.update(levels, now):
+            for each in self.participants.values():
+                each.tell(Speakers(participant_ids=self.speakers.now))
+        return self.speakers.now[0] if self.speakers.now else None
 
     def settle(self) -> None:
         """Everybody is to receive everybody else."""
@@ -118,6 +134,11 @@ class EmbeddedEngine:
         if participant is not None:
             participant.offer_again(anew=anew)
 
+    async def look(self, call_id: UUID, participant_id: UUID, tracks: Sequence[Viewed]) -> None:
+        participant = self._participant(call_id, participant_id)
+        if participant is not None:
+            participant.look(tracks)
+
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         call = self._calls.get(call_id)
         participant = call.participants.pop(participant_id, None) if call else None
@@ -142,14 +163,9 @@ class EmbeddedEngine:
             await asyncio.sleep(TICK_SECONDS)
             now, wall = asyncio.get_running_loop().time(), time.time()
             for call in list(self._calls.values()):
+                dominant = call.listen(now)
                 for participant in list(call.participants.values()):
-                    self._report(call, participant, now, wall)
-
-    def _report(self, call: _Call, participant: Participant, now: float, wall: float) -> None:
-        try:
-            if participant.publisher is not None:
-                participant.publisher.tick(now)
-            if participant.subscriber is not None:
-                participant.subscriber.tick(now, wall, call.behind)
-        except Exception:
-            log.exception("tick_failed", participant=str(participant.id))
+                    try:
+                        participant.tick(now, wall, call.behind, dominant)
+                    except Exception:  # one participant's trouble is not to end the others' reports
+                        log.exception("tick_failed", participant=str(participant.id))

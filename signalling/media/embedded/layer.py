@@ -3,11 +3,11 @@
 Sans-I/O: packets, reports and the time go in; the numbers to ask for, and what to report, come out.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from signalling.media.embedded import rtcp
+from signalling.media.embedded.rate import Rate
 from signalling.media.embedded.rtp import Counter
 
 KEPT: Final = 512
@@ -49,8 +49,9 @@ class Layer:
         """Counts the SSRCs that this layer has had: numbers of one mean nothing in another."""
         self.seen = float("-inf")
         """When the newest packet came; monotonic seconds."""
-        self.packets = 0
-        self.octets = 0
+        self.rate = Rate()
+        self.height: int | None = None
+        """Of its pictures, as far as they tell without being decoded."""
         self._begin()
 
     def _begin(self) -> None:
@@ -109,13 +110,6 @@ class Layer:
         found = self._kept[number % KEPT]
         return found[1] if found is not None and found[0] == number else None
 
-    def recent(self, count: int) -> Iterator[bytes]:
-        """The newest packets that are kept, the newest first."""
-        for number in range(self._highest, self._highest - count, -1):
-            packet = self.kept(number)
-            if packet is not None:
-                yield packet
-
     def to_ask_for(self, now: float, again_after: float) -> list[int]:
         """Which missing packets to ask for now (16 bits); `again_after`: seconds until the next try."""
         if not self._missing:
@@ -160,8 +154,7 @@ class Layer:
 
     def _count(self, octets: int) -> None:
         self._received += 1
-        self.packets += 1
-        self.octets += octets
+        self.rate.octets += octets
 
     def _measure(self, timestamp: int, now: float) -> None:
         """Jitter as RFC 3550, appendix A.8, has it."""

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -21,9 +21,10 @@ from signalling.media.embedded.track import Track
 from signalling.protocol.messages import (
     Answer,
     AnswerFrom,
-    DeliveredSignal,
     Offer,
     OfferFrom,
+    Told,
+    Viewed,
 )
 
 log = structlog.get_logger()
@@ -102,7 +103,7 @@ class Participant:
         site: Site,
         palette: Palette,
         *,
-        say: Callable[[DeliveredSignal], None],
+        say: Callable[[Told], None],
         changed: Callable[[], None],
         may_publish: bool,
     ) -> None:
@@ -112,7 +113,7 @@ class Participant:
         self.subscriber: Subscriber | None = None
         self._site = site
         self._palette = palette
-        self._say = say
+        self.tell = say
         self._changed = changed
         self._cname = secrets.token_urlsafe(12)
         self._publish: _Connection | None = None
@@ -123,6 +124,7 @@ class Participant:
         self._again = False
         """Another offer is needed once this one is answered."""
         self._wishes: tuple[Track, ...] = ()
+        self._views: Sequence[Viewed] = ()
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -158,7 +160,7 @@ class Participant:
             self._publish, self.publisher = connection, publisher
         publisher.describe(ingresses)
         text = negotiation.answer(description, ingresses, connection.transport("passive"), connection.version)
-        self._say(AnswerFrom(pc="publish", generation=message.generation, sdp=text))
+        self.tell(AnswerFrom(pc="publish", generation=message.generation, sdp=text))
         self._changed()
 
     def _open_publish(self, generation: int) -> tuple[_Connection, Publisher]:
@@ -202,6 +204,7 @@ class Participant:
             on_rtcp=lambda packet: subscriber.take_rtcp(packet, loop.time(), time.time()),
             on_close=subscriber.close,
         )
+        subscriber.shares.look(self._views)
         self._subscribe, self.subscriber = _Connection(self._site, path, generation), subscriber
         self._offered = None
 
@@ -220,10 +223,27 @@ class Participant:
             self._offered = None
         self._offer()
 
+    def look(self, tracks: Sequence[Viewed]) -> None:
+        """They see these pictures that large."""
+        self._views = tracks
+        if self.subscriber is not None:
+            self.subscriber.shares.look(tracks)
+
+    def tick(
+        self, now: float, wall: float, behind: Callable[[UUID], float | None], dominant: UUID | None
+    ) -> None:
+        """Some time has passed: report, ask, share out. Monotonic seconds, and those since 1970."""
+        if self.publisher is not None:
+            self.publisher.tick(now)
+        if self.subscriber is not None:
+            self.subscriber.tick(now, wall, behind)
+            for told in self.subscriber.shares.share(self.subscriber.downs, dominant, now):
+                self.tell(told)
+
     def repeat(self) -> None:
         """Their socket was lost and is back: an offer that waits for its answer is said again."""
         if self._offered is not None and self._last_offer is not None:
-            self._say(self._last_offer)
+            self.tell(self._last_offer)
 
     def _offer(self) -> None:
         if self._offered is not None:
@@ -241,7 +261,7 @@ class Participant:
             sdp=negotiation.offer([slot.section for slot in slots], transport, self._subscribe.version),
             tracks=self.subscriber.tracks(),
         )
-        self._say(self._last_offer)
+        self.tell(self._last_offer)
 
     def answered(self, message: Answer) -> None:
         """Take the answer to our offer. Raises `Unacceptable`."""

@@ -23,9 +23,6 @@ REPORT_SECONDS: Final = 1.0
 ASK_AGAIN_SECONDS: Final = 0.1
 MOST_SSRCS: Final = 64
 
-_LEVEL: Final = codecs.IDS[codecs.AUDIO_LEVEL]
-_STAMP: Final = codecs.IDS[codecs.ABS_SEND_TIME]
-
 
 @dataclass(slots=True)
 class Ingress:
@@ -129,9 +126,11 @@ class Publisher:
             self._ask(track, layer, now)
         payload = data[header.payload]
         begins = bool(payload) and keyframes.begins(track.codec, payload)
+        picture = vp8.read(payload) if payload and track.codec == "vp8" else None
         if begins:
             track.keyframe_came(layer)
-        picture = vp8.read(payload) if payload and track.codec == "vp8" else None
+            if picture is not None:
+                layer.height = vp8.height(payload, picture) or layer.height
         packet = self._as_forwarded(ingress, data, header)
         layer.keep(number, packet)
         incoming = Incoming(packet, header, number, begins, picture)
@@ -157,7 +156,7 @@ class Publisher:
             packet[stamped] = stamp(self._wall())
         level = header.extensions.get(ingress.ids.get(codecs.AUDIO_LEVEL, 0))
         if level is not None:
-            track.level = data[level.start] & 0x7F
+            track.heard(data[level.start] & 0x7F)
         return bytes(packet)
 
     # Which stream

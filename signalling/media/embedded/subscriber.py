@@ -9,6 +9,7 @@ from signalling.media.embedded import rtcp
 from signalling.media.embedded.downtrack import DownTrack
 from signalling.media.embedded.publisher import stamp
 from signalling.media.embedded.sdp import Section
+from signalling.media.embedded.shares import Shares
 from signalling.media.embedded.track import Track
 from signalling.protocol.messages import ForwardedTrack
 
@@ -38,8 +39,7 @@ class Subscriber:
 
     def __init__(self, send_rtp: Callable[[bytes], None], send_rtcp: Callable[[bytes], None]) -> None:
         self.slots: list[Slot] = []
-        self.bitrate: float | None = None
-        """What they say they can receive, in bits per second."""
+        self.shares = Shares()
         self._send_rtp = send_rtp
         self._send_rtcp = send_rtcp
         self._reported = float("-inf")
@@ -156,7 +156,7 @@ class Subscriber:
         down = self._down(block.ssrc)
         if down is None:
             return
-        down.fraction_lost = block.fraction_lost / 256
+        down.lost(block.fraction_lost / 256)
         if block.lsr:
             trip = (rtcp.middle(rtcp.ntp(wall)) - block.lsr - block.dlsr & 0xFFFF_FFFF) / 65536
             # A report that was on its way for longer is no measure, nor one whose clock went backwards.
@@ -173,7 +173,8 @@ class Subscriber:
                     self._want(down)
         elif packet.fmt == rtcp.APPLICATION:
             bitrate = rtcp.bitrate_of(packet)
-            self.bitrate = self.bitrate if bitrate is None else bitrate
+            if bitrate is not None:
+                self.shares.estimate.reported(bitrate)
 
     def _down(self, ssrc: int) -> DownTrack | None:
         return next((down for down in self.downs if down.track.ssrc == ssrc), None)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from signalling.media.embedded.codecs import Forwarded
 from signalling.media.embedded.layer import Layer
+from signalling.media.embedded.speakers import SILENCE
 from signalling.protocol.messages import Source
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ class Track:
         self.ssrc = fresh_ssrc()
         self.repair_ssrc = fresh_ssrc()
         self.receivers: list[DownTrack] = []
-        self.level = 127
-        """How loud the newest packet was, in -dBov: 0 is loudest, 127 silence (RFC 6464)."""
+        self._loudest = SILENCE
         self._asked: dict[Layer, float] = {}
         self._wanted: set[Layer] = set()
 
@@ -49,6 +49,15 @@ class Track:
     def codec(self) -> str:
         """Its name in lower case."""
         return self.forwarded.codec.name.lower()
+
+    def heard(self, level: int) -> None:
+        """A packet says how loud it is, in -dBov: 0 is loudest, 127 silence (RFC 6464)."""
+        self._loudest = min(self._loudest, level)
+
+    def level(self) -> int:
+        """How loud it was since this was asked last."""
+        loudest, self._loudest = self._loudest, SILENCE
+        return loudest
 
     def want_keyframe(self, layer: Layer) -> None:
         """Somebody cannot go on without one; it is asked for at the next `keyframes_due`."""

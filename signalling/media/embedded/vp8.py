@@ -71,6 +71,18 @@ def _read(payload: bytes) -> Descriptor:
     )
 
 
+def height(payload: bytes, descriptor: Descriptor) -> int | None:
+    """How many lines the picture has that a keyframe begins (RFC 6386, section 9.1)."""
+    at = descriptor.length
+    if (
+        not descriptor.begins_keyframe
+        or payload[at + 3 : at + 6] != b"\x9d\x01\x2a"
+        or len(payload) < at + 10
+    ):
+        return None
+    return int.from_bytes(payload[at + 8 : at + 10], "little") & 0x3FFF
+
+
 def patch(
     packet: bytearray, at: int, descriptor: Descriptor, *, picture_id: int, tl0_picture_index: int
 ) -> None:

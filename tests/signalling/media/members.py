@@ -11,11 +11,18 @@ import webrtc
 
 from signalling.media.embedded.engine import EmbeddedEngine
 from signalling.media.port import Admission
-from signalling.protocol.messages import Answer, AnswerFrom, DeliveredSignal, Offer, OfferFrom, PublishedTrack
+from signalling.protocol.messages import Answer, AnswerFrom, Offer, OfferFrom, PublishedTrack, Told, Viewed
 from tests.independent.synthetic import Meter, Source
 
 with contextlib.suppress(webrtc.InvalidStateError):
     webrtc.allow_loopback()
+
+
+LAYERS = [
+    webrtc.RTCRtpEncodingParameters(rid="q", scale_resolution_down_by=4, max_bitrate=150_000),
+    webrtc.RTCRtpEncodingParameters(rid="h", scale_resolution_down_by=2, max_bitrate=500_000),
+    webrtc.RTCRtpEncodingParameters(rid="f", max_bitrate=1_500_000),
+]
 
 
 def described(kind: str, sdp: str) -> webrtc.RTCSessionDescriptionInit:
@@ -37,22 +44,26 @@ class Member:
         self.generation = 0
         self.offers: list[OfferFrom] = []
         self.answering = True
-        self._heard: asyncio.Queue[DeliveredSignal] = asyncio.Queue()
+        self._heard: asyncio.Queue[Told] = asyncio.Queue()
         self._task = asyncio.create_task(self._listen())
 
-    def hear(self, signal: DeliveredSignal) -> None:
+    def hear(self, signal: Told) -> None:
         self._heard.put_nowait(signal)
 
     async def enter(self, *, may_publish: bool = True) -> Self:
         await self.call.engine.admit(Admission(self.call.id, self.id, may_publish))
         return self
 
-    async def send(self) -> Self:
-        """Publish sound and picture."""
+    async def send(self, simulcast: tuple[int, int] | None = None) -> Self:
+        """Publish sound and picture; in three layers, if their largest size is given."""
+        if simulcast is not None:
+            self.source = Source(self.source._tone, *simulcast)
         self.source.start()
         self.publish = webrtc.RTCPeerConnection(webrtc.RTCConfiguration(ice_servers=[]))
-        for track in (self.source.audio, self.source.video):
-            self.publish.add_transceiver(track, webrtc.RTCRtpTransceiverInit(direction="sendonly"))
+        sendonly = webrtc.RTCRtpTransceiverInit(direction="sendonly")
+        self.publish.add_transceiver(self.source.audio, sendonly)
+        layered = webrtc.RTCRtpTransceiverInit(direction="sendonly", send_encodings=LAYERS)
+        self.publish.add_transceiver(self.source.video, layered if simulcast else sendonly)
         await self.offer()
         return self
 
@@ -102,6 +113,15 @@ class Member:
         meter = self.meters.get((other.id, "camera"))
         return meter.moved if meter else 0
 
+    def size(self, other: "Member") -> tuple[int, int]:
+        meter = self.meters.get((other.id, "camera"))
+        return meter.size if meter else (0, 0)
+
+    async def look(self, other: "Member", height: int) -> None:
+        """Show their picture that large, in lines."""
+        viewed = [Viewed(participant_id=other.id, source="camera", height=height)]
+        await self.call.engine.look(self.call.id, self.id, viewed)
+
     def pitch(self, other: "Member") -> float:
         meter = self.meters.get((other.id, "microphone"))
         return meter.frequency() if meter else 0.0
@@ -129,7 +149,7 @@ class Call:
         self.members: list[Member] = []
         self.engine = EmbeddedEngine(self._deliver, host="127.0.0.1", port=0)
 
-    def _deliver(self, call_id: UUID, to: UUID, signal: DeliveredSignal) -> None:
+    def _deliver(self, call_id: UUID, to: UUID, signal: Told) -> None:
         assert call_id == self.id
         next(member for member in self.members if member.id == to).hear(signal)
 

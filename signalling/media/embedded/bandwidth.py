@@ -1,0 +1,122 @@
+"""How much a subscriber's network carries, and what is sent over it. Sans-I/O, pure.
+
+The subscriber's own estimate (REMB) and the loss that they report say when it is too much. They cannot say
+how much more would fit, as nothing more is sent: so the next layer is tried now and then, and given up for
+longer each time that it was too much.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+START: Final = 1_500_000.0
+"""Bits per second that are believed in before anything is known."""
+LEAST: Final = 50_000.0
+LOSS_TOO_MUCH: Final = 0.10
+TRIAL_SECONDS: Final = 3.0
+"""A layer that was tried for so long without trouble fits."""
+FIRST_WAIT: Final = 2.0
+LONGEST_WAIT: Final = 60.0
+"""Between trials, after they went wrong; seconds."""
+HEADROOM: Final = 1.05
+"""What may be sent with respect to what is measured: frames differ in size."""
+
+
+class Estimate:
+    """What is known of one subscriber's network."""
+
+    def __init__(self) -> None:
+        self.bitrate = START
+        self._reported: float | None = None
+        self._tried_at = float("-inf")
+        self._next_trial = 0.0
+        self._wait = FIRST_WAIT
+        self._on_trial = False
+
+    def reported(self, bitrate: float) -> None:
+        """The subscriber's own estimate has come; bits per second."""
+        self._reported = max(LEAST, bitrate)
+
+    def update(self, sent: float, lost: float, now: float) -> bool:
+        """Given what was sent (bits per second) and lost (0 to 1) of late: whether it was too much."""
+        reported = self._reported
+        too_much = lost > LOSS_TOO_MUCH or (reported is not None and reported * HEADROOM < sent)
+        if too_much:
+            self.bitrate = max(LEAST, min(reported or sent, sent * (1 - 0.5 * lost)))
+            self._fail(now)
+        else:
+            self.bitrate = max(self.bitrate if reported is None else reported, sent, LEAST)
+            if self._on_trial and now - self._tried_at >= TRIAL_SECONDS:
+                self._on_trial = False
+                self._wait = FIRST_WAIT
+        return too_much
+
+    def _fail(self, now: float) -> None:
+        # What goes wrong without a trial is the network's own change, and it may change back.
+        if self._on_trial:
+            self._wait = min(LONGEST_WAIT, 2 * self._wait)
+        self._on_trial = False
+        self._next_trial = now + self._wait
+
+    def may_try(self, now: float) -> bool:
+        """Whether more than what is known to fit may be sent, to see whether it does."""
+        return not self._on_trial and now >= self._next_trial
+
+    def trying(self, now: float) -> None:
+        """More is sent from now on."""
+        self._on_trial = True
+        self._tried_at = now
+
+
+@dataclass(slots=True)
+class Demand:
+    """One track of pictures that somebody wants to see."""
+
+    bitrates: Sequence[float]
+    """Of its layers that can be had now, from the smallest; bits per second."""
+    most: int
+    """The largest layer that is of use to them, as an index; -1: it is not looked at."""
+    weight: float = 1.0
+    """Larger ones are served first."""
+    current: int = -1
+    """What they get now; -1: nothing."""
+    granted: int = field(default=-1, init=False)
+
+
+def allocate(demands: Sequence[Demand], bitrate: float) -> None:
+    """Share `bitrate` (what sound leaves) out: something for everybody, then more for the weightiest."""
+    left = bitrate
+    ordered = sorted(demands, key=lambda each: -each.weight)
+    for demand in ordered:
+        demand.granted = -1
+        if demand.most >= 0 and demand.bitrates and demand.bitrates[0] <= left:
+            demand.granted = 0
+            left -= demand.bitrates[0]
+    grew = True
+    while grew:
+        grew = False
+        for demand in ordered:
+            following = demand.granted + 1
+            if not 0 < following <= min(demand.most, len(demand.bitrates) - 1):
+                continue
+            step = max(0.0, demand.bitrates[following] - demand.bitrates[demand.granted])
+            if step <= left:
+                demand.granted = following
+                left -= step
+                grew = True
+
+
+def hold(demands: Sequence[Demand]) -> None:
+    """While the network is not too full, nobody is given less than they have and want."""
+    for demand in demands:
+        kept = min(demand.current, demand.most, len(demand.bitrates) - 1)
+        demand.granted = max(demand.granted, kept)
+
+
+def try_more(demands: Sequence[Demand]) -> bool:
+    """Give the weightiest who wants more the next layer, beyond what is known to fit; whether one does."""
+    for demand in sorted(demands, key=lambda each: -each.weight):
+        if demand.granted < min(demand.most, len(demand.bitrates) - 1):
+            demand.granted += 1
+            return True
+    return False

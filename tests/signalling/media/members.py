@@ -11,7 +11,16 @@ import webrtc
 
 from signalling.media.embedded.engine import EmbeddedEngine
 from signalling.media.port import Admission
-from signalling.protocol.messages import Answer, AnswerFrom, Offer, OfferFrom, PublishedTrack, Told, Viewed
+from signalling.protocol.messages import (
+    Answer,
+    AnswerFrom,
+    Offer,
+    OfferFrom,
+    PublishedTrack,
+    Speakers,
+    Told,
+    Viewed,
+)
 from tests.independent.synthetic import Meter, Source
 
 with contextlib.suppress(webrtc.InvalidStateError):
@@ -43,6 +52,8 @@ class Member:
         self.subscribe: webrtc.RTCPeerConnection | None = None
         self.generation = 0
         self.offers: list[OfferFrom] = []
+        self.answered: list[OfferFrom] = []
+        self.speakers: list[tuple[UUID, ...]] = []
         self.answering = True
         self._heard: asyncio.Queue[Told] = asyncio.Queue()
         self._task = asyncio.create_task(self._listen())
@@ -54,17 +65,18 @@ class Member:
         await self.call.engine.admit(Admission(self.call.id, self.id, may_publish))
         return self
 
-    async def send(self, simulcast: tuple[int, int] | None = None) -> Self:
+    async def send(self, simulcast: tuple[int, int] | None = None, generation: int = 1) -> Self:
         """Publish sound and picture; in three layers, if their largest size is given."""
         if simulcast is not None:
             self.source = Source(self.source._tone, *simulcast)
-        self.source.start()
+        if not self.source._tasks:
+            self.source.start()
         self.publish = webrtc.RTCPeerConnection(webrtc.RTCConfiguration(ice_servers=[]))
         sendonly = webrtc.RTCRtpTransceiverInit(direction="sendonly")
         self.publish.add_transceiver(self.source.audio, sendonly)
         layered = webrtc.RTCRtpTransceiverInit(direction="sendonly", send_encodings=LAYERS)
         self.publish.add_transceiver(self.source.video, layered if simulcast else sendonly)
-        await self.offer()
+        await self.offer(generation)
         return self
 
     async def offer(self, generation: int = 1) -> None:
@@ -84,6 +96,8 @@ class Member:
             if isinstance(signal, AnswerFrom):
                 assert self.publish is not None
                 await self.publish.set_remote_description(described("answer", signal.sdp))
+            elif isinstance(signal, Speakers):
+                self.speakers.append(signal.participant_ids)
             elif isinstance(signal, OfferFrom):
                 self.offers.append(signal)
                 if self.answering:
@@ -103,6 +117,7 @@ class Member:
         assert self.subscribe.local_description is not None
         answer = Answer(pc="subscribe", generation=offer.generation, sdp=self.subscribe.local_description.sdp)
         await self.call.engine.signal(self.call.id, self.id, answer)
+        self.answered.append(offer)
 
     def _arrived(self, event: Any) -> None:
         carried = self.carried[event.transceiver.mid]

@@ -1,9 +1,14 @@
 """The engine between independent stacks: libwebrtc sends, libwebrtc decodes, nothing in between does."""
 
 import asyncio
+import re
 
+import pytest
+
+from signalling.protocol.codes import ErrorCode
+from signalling.protocol.negotiation import SignalRefused
 from tests.signalling.media.caller import until
-from tests.signalling.media.members import call
+from tests.signalling.media.members import Member, call
 
 
 async def test_everybody_sees_and_hears_everybody() -> None:
@@ -27,11 +32,90 @@ async def test_layers_follow_what_is_looked_at() -> None:
         await until(lambda: other.size(one) == (960, 540), seconds=15)
         await other.look(one, 120)
         await until(lambda: other.size(one) == (240, 135), seconds=10)
-        frames = other.frames(one)
         await other.look(one, 0)
-        await asyncio.sleep(0.5)
-        frames = other.frames(one)
-        await asyncio.sleep(0.5)
-        assert other.frames(one) == frames
+        frames = await at_rest(other, one)
         await other.look(one, 270)
         await until(lambda: other.size(one) == (480, 270) and other.frames(one) > frames + 5, seconds=10)
+
+
+async def test_who_speaks_is_told() -> None:
+    async with call() as meeting:
+        one, other = await meeting.join(), await meeting.join()
+        await one.send()
+        await until(lambda: (one.id,) in other.speakers, seconds=10)
+        await one.source.stop()
+        await until(lambda: other.speakers[-1] == (), seconds=10)
+
+
+async def test_who_leaves_is_taken_away_and_their_place_is_used_again() -> None:
+    async with call() as meeting:
+        one, other = await meeting.join(), await meeting.join()
+        await one.send()
+        await until(lambda: other.frames(one) > 5, seconds=10)
+        await one.leave()
+        await until(lambda: other.answered[-1].tracks == (), seconds=5)
+        third = await (await meeting.join()).send()
+        await until(lambda: other.frames(third) > 5, seconds=10)
+        assert other.offers[-1].sdp.count("m=") == 2
+
+
+async def test_new_paths_and_new_connections() -> None:
+    """ICE begins again on either connection, then both begin anew; picture and sound go on."""
+    async with call() as meeting:
+        one, other = await meeting.join(), await meeting.join()
+        await one.send()
+        await until(lambda: other.frames(one) > 5, seconds=10)
+        assert one.publish is not None
+        before = ufrags(other.offers[-1].sdp)
+        one.publish.restart_ice()
+        await one.offer()
+        await meeting.engine.offer_again(meeting.id, other.id, anew=False)
+        await until(lambda: ufrags(other.offers[-1].sdp) != before)
+        frames = other.frames(one)
+        await until(lambda: other.frames(one) > frames + 10, seconds=10)
+        await meeting.engine.offer_again(meeting.id, other.id, anew=True)
+        await until(lambda: other.offers[-1].generation == 2)
+        frames = other.frames(one)
+        await until(lambda: other.frames(one) > frames + 10, seconds=10)
+        one.publish.close()
+        await one.send(generation=2)
+        frames = other.frames(one)
+        await until(lambda: other.frames(one) > frames + 10, seconds=10)
+
+
+async def at_rest(who: Member, other: Member) -> int:
+    """Wait until no more pictures come; returns how many came."""
+    async with asyncio.timeout(10):
+        while True:
+            before = who.frames(other)
+            await asyncio.sleep(1)
+            if who.frames(other) == before:
+                return before
+
+
+def ufrags(sdp: str) -> set[str]:
+    return set(re.findall(r"^a=ice-ufrag:(\S+)", sdp, re.MULTILINE))
+
+
+async def test_an_offer_that_was_not_answered_is_said_again() -> None:
+    async with call() as meeting:
+        one, other = await meeting.join(), await meeting.join()
+        other.answering = False
+        await one.send()
+        await until(lambda: len(other.offers) == 1, seconds=5)
+        await meeting.engine.returned(meeting.id, other.id)
+        await until(lambda: len(other.offers) == 2, seconds=5)
+        assert other.offers[0] == other.offers[1]
+        other.answering = True
+        await other.answer(other.offers[-1])
+        await until(lambda: other.frames(one) > 5, seconds=10)
+
+
+async def test_who_may_only_listen_is_refused() -> None:
+    async with call() as meeting:
+        one = Member(meeting)
+        meeting.members.append(one)
+        await one.enter(may_publish=False)
+        with pytest.raises(SignalRefused) as refused:
+            await one.send()
+        assert refused.value.code == ErrorCode.NOT_PERMITTED

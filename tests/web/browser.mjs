@@ -96,6 +96,72 @@ class Socket {
   }
 }
 
+/** A sound or a picture. */
+export class FakeTrack extends EventTarget {
+  enabled = true;
+
+  constructor(kind) {
+    super();
+    this.kind = kind;
+  }
+}
+
+class FakeMediaStream {
+  #tracks;
+
+  constructor(tracks = []) {
+    this.#tracks = new Set(tracks);
+  }
+
+  getTracks() {
+    return [...this.#tracks];
+  }
+
+  getAudioTracks() {
+    return this.getTracks().filter(({ kind }) => kind === "audio");
+  }
+
+  getVideoTracks() {
+    return this.getTracks().filter(({ kind }) => kind === "video");
+  }
+
+  addTrack(track) {
+    this.#tracks.add(track);
+  }
+
+  removeTrack(track) {
+    this.#tracks.delete(track);
+  }
+}
+
+class FakeTransceiver {
+  mid = null;
+  currentDirection = null;
+  #direction;
+
+  constructor(kind, { track = null, direction = "sendrecv", sendEncodings, changed = () => undefined }) {
+    this.sender = { track, replaceTrack: async (other) => void (this.sender.track = other) };
+    this.receiver = { track: new FakeTrack(kind), getStats: async () => this.receiver.stats, stats: new Map() };
+    this.sendEncodings = sendEncodings;
+    this.changed = changed;
+    this.#direction = direction;
+  }
+
+  get direction() {
+    return this.#direction;
+  }
+
+  set direction(direction) {
+    if (direction === this.#direction) return;
+    this.#direction = direction;
+    this.changed();
+  }
+
+  setCodecPreferences(codecs) {
+    this.codecs = codecs.map(({ mimeType }) => mimeType);
+  }
+}
+
 /** As much of a peer connection as signalling can see of it. */
 export class FakePeerConnection {
   /** @type {FakePeerConnection[]} */
@@ -108,15 +174,34 @@ export class FakePeerConnection {
   paths = 0;
   #gathered = "";
   #needed = false;
+  #transceivers = [];
 
   constructor() {
     FakePeerConnection.all.push(this);
   }
 
-  addTransceiver() {
-    if (this.#needed) return;
-    this.#needed = true;
-    queueMicrotask(() => this.signalingState === "stable" && this.onnegotiationneeded?.());
+  addTransceiver(trackOrKind, init = {}) {
+    const track = typeof trackOrKind === "string" ? null : trackOrKind;
+    const transceiver = new FakeTransceiver(track?.kind ?? trackOrKind, { track, changed: () => this.#need(), ...init });
+    this.#transceivers.push(transceiver);
+    this.#need();
+    return transceiver;
+  }
+
+  addTrack(track) {
+    return this.addTransceiver(track).sender;
+  }
+
+  getTransceivers() {
+    return [...this.#transceivers];
+  }
+
+  getReceivers() {
+    return this.#transceivers.map(({ receiver }) => receiver);
+  }
+
+  async getStats() {
+    return new Map();
   }
 
   found(path) {
@@ -124,16 +209,27 @@ export class FakePeerConnection {
     this.localDescription = { ...this.localDescription, sdp: this.localDescription.sdp + this.#gathered };
   }
 
+  becomes(state) {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+
   async setLocalDescription() {
     const type = this.signalingState === "have-remote-offer" ? "answer" : "offer";
-    this.localDescription = { type, sdp: `${type} of mine` };
-    this.signalingState = type === "offer" ? "have-local-offer" : "stable";
+    if (type === "offer") this.#needed = false;
+    const sections = this.#transceivers.map((transceiver, index) => {
+      transceiver.mid ??= String(index);
+      return `m=${transceiver.receiver.track.kind} 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:${transceiver.mid}\r\na=${transceiver.direction}\r\n`;
+    });
+    this.localDescription = { type, sdp: `${type} of mine\r\n${sections.join("")}` };
+    this.#becomes(type === "offer" ? "have-local-offer" : "stable");
   }
 
   async setRemoteDescription(description) {
     if (description.type === "answer" && this.signalingState !== "have-local-offer") throw new Error("InvalidStateError");
     this.remoteDescription = description;
-    this.signalingState = description.type === "offer" ? "have-remote-offer" : "stable";
+    if (description.type === "offer") this.#makeRoom(description.sdp);
+    this.#becomes(description.type === "offer" ? "have-remote-offer" : "stable");
   }
 
   async addIceCandidate() {
@@ -147,9 +243,39 @@ export class FakePeerConnection {
   close() {
     this.signalingState = "closed";
   }
+
+  /** For each section of an offer that is new. */
+  #makeRoom(sdp) {
+    for (const [, kind, mid] of sdp.matchAll(/^m=(\w+)[^]*?^a=mid:(\S+)/gm)) {
+      if (this.#transceivers.some((each) => each.mid === mid)) continue;
+      this.#transceivers.push(Object.assign(new FakeTransceiver(kind, { direction: "recvonly" }), { mid }));
+    }
+  }
+
+  #becomes(state) {
+    this.signalingState = state;
+    this.#negotiate();
+  }
+
+  #need() {
+    this.#needed = true;
+    queueMicrotask(() => this.#negotiate());
+  }
+
+  #negotiate() {
+    if (!this.#needed || this.signalingState !== "stable") return;
+    this.#needed = false;
+    this.onnegotiationneeded?.();
+  }
 }
+
+const CODECS = ["video/H264", "video/VP8", "video/rtx", "video/AV1"].map((mimeType) => ({ mimeType }));
 
 /** Give the client these peer connections. */
 export function installPeerConnections() {
-  Object.assign(globalThis, { RTCPeerConnection: FakePeerConnection, MediaStream: class {} });
+  Object.assign(globalThis, {
+    RTCPeerConnection: FakePeerConnection,
+    MediaStream: FakeMediaStream,
+    RTCRtpReceiver: { getCapabilities: () => ({ codecs: CODECS }) },
+  });
 }

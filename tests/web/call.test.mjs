@@ -1,66 +1,19 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
-import { FakePeerConnection, installBrowser, installPeerConnections } from "./browser.mjs";
+import { afterEach, beforeEach, test } from "node:test";
+import { FakePeerConnection } from "./browser.mjs";
+import { comeBack, enter, hear, leave, person, sent, wait } from "./calling.mjs";
 
-const browser = installBrowser();
-installPeerConnections();
-const { Call } = await import("../../web/client/call.js");
-
-const person = (id, more = {}) => ({
-  id, membership_id: `m-${id}`, name: id, organisation: "o", role: "mentor",
-  audio: true, video: true, state: "online", polite: false, ...more,
-});
-const welcome = (more = {}) => ({
-  type: "welcome", seq: 0, version: 1, call_id: "c", participant_id: "me", resume_token: "r1", resumed: false,
-  topology: "direct", heartbeat_seconds: 5, grace_seconds: 15, participants: [person("other")], ...more,
-});
 const signal = (type, more = {}) => ({ type, from: "other", pc: "direct", generation: 1, sdp: `${type} of other`, ...more });
-
-/** @type {InstanceType<typeof Call>} */
-let call;
-let seq;
-
-const settle = async () => {
-  for (let round = 0; round < 30; round += 1) await Promise.resolve();
-};
-const wait = async (ms) => {
-  mock.timers.tick(ms);
-  await settle();
-};
-const latest = () => browser.sockets.at(-1);
 const pc = () => FakePeerConnection.all.at(-1);
-const sent = (type) => latest().sent.filter((message) => message.type === type);
-const hear = async (message) => {
-  seq += 1;
-  latest().hear({ seq, ...message });
-  await settle();
-};
-/** Lose the socket and come back with this welcome. */
-const comeBack = async (more) => {
-  latest().lose(1006);
-  await wait(0);
-  latest().open();
-  latest().hear(welcome({ seq, resumed: true, ...more }));
-  await settle();
-};
+
+/** @type {Awaited<ReturnType<typeof enter>>} */
+let call;
 
 beforeEach(async () => {
-  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
-  browser.reset();
-  FakePeerConnection.all.length = 0;
-  seq = 0;
-  const grant = { ticket: "t", call_id: "c", socket_url: "ws://x/calls/c", ice_servers: [], ice_policy: "all" };
-  call = new Call({ ticket: async () => /** @type {any} */ (grant) });
-  await call.join();
-  latest().open();
-  latest().hear(welcome());
-  await settle();
+  call = await enter();
 });
 
-afterEach(() => {
-  call.leave();
-  mock.timers.reset();
-});
+afterEach(() => leave(call));
 
 test("a newcomer offers at once", () => {
   assert.deepEqual(sent("offer").map(({ to, generation }) => [to, generation]), [["other", 1]]);
@@ -144,7 +97,6 @@ test("a newcomer who does not offer is offered to after a while", async () => {
 test("a welcome that resumes nothing begins everything anew", async () => {
   await hear(signal("offer", { generation: 2 }));
   const before = pc();
-  seq = 0;
   const people = [person("other", { polite: false }), person("third")];
   await comeBack({ resumed: false, participant_id: "me again", participants: people });
   assert.equal(before.signalingState, "closed");
@@ -163,4 +115,25 @@ test("an offer of a newer generation is taken, also by the impolite side", async
   await hear(signal("offer", { generation: 2 }));
   assert.equal(FakePeerConnection.all.length, 2);
   assert.deepEqual(sent("answer").map(({ generation }) => generation), [2]);
+});
+
+test("a direct call has one entry of figures for each of the others, and no screen", async () => {
+  assert.deepEqual((await call.stats()).map(({ pc, participantId, generation }) => [pc, participantId, generation]), [["direct", "other", 1]]);
+  assert.deepEqual([call.canShare, call.screenOf("other")], [false, null]);
+});
+
+test("a signal of a connection with the server is none of a direct call", async () => {
+  await hear(signal("offer", { from: null, pc: "subscribe", tracks: [] }));
+  assert.equal(FakePeerConnection.all.length, 1);
+  assert.deepEqual(sent("answer"), []);
+});
+
+test("a path that fails again and again is given up for a new connection of the next generation", async () => {
+  await hear(signal("answer"));
+  for (let failures = 0; failures < 4; failures += 1) {
+    pc().becomes("failed");
+    await wait(0);
+  }
+  assert.deepEqual(FakePeerConnection.all.map(({ restarts }) => restarts), [3, 0]);
+  assert.deepEqual(sent("offer").map(({ generation }) => generation), [1, 2]);
 });

@@ -1,6 +1,8 @@
 import { CallSocket } from "./socket.js";
-import { configurationOf, Link } from "./link.js";
-import { Meter, totalsOf } from "./quality.js";
+import { Direct } from "./direct.js";
+import { Forwarded } from "./forwarded.js";
+import { configurationOf } from "./link.js";
+import { Meter, receivedOf, totalsOf, worst } from "./quality.js";
 
 /**
  * A call: who is in it, their sound and picture, and how it is going. Needs no page and no framework.
@@ -10,17 +12,14 @@ import { Meter, totalsOf } from "./quality.js";
  *     await call.join();
  *
  * Events: `change` (anything below changed), `joined` and `left` (detail: the participant, and why they left),
- * `media` (somebody muted or unmuted), `ended` (detail.reason), `trouble` (detail.code, detail.words).
+ * `media` (somebody muted or unmuted), `screen` (detail: the participant, and whether they share it now),
+ * `ended` (detail.reason), `trouble` (detail.code, detail.words).
  */
 
-/** @import { Grant, Heard, Media, Participant } from "./protocol.js" */
+/** @import { Paths, Sources } from "./paths.js" */
+/** @import { Grant, Heard, Media, Participant, Welcome } from "./protocol.js" */
 /** @typedef {"connecting" | "connected" | "reconnecting" | "ended"} CallState */
-/** @typedef {{type: string, from: string | null, pc: string, generation: number}} Signalled */
 
-/** Stands for the server where a connection is not with a participant. */
-const SERVER = "server";
-/** The newcomer offers; whoever was there waits this long before offering instead. */
-const PATIENCE_MS = 1_500;
 const QUALITY_EVERY_MS = 2_000;
 
 export class Call extends EventTarget {
@@ -38,11 +37,13 @@ export class Call extends EventTarget {
   endedBecause = null;
   /** @type {Date | null} */
   joinedAt = null;
+  /** Known from the welcome on. @type {Welcome["topology"] | null} */
+  topology = null;
+  /** My own screen, while it is shared. @type {MediaStream | null} */
+  screen = null;
   #online = false;
-  /** @type {Map<string, Link>} */
-  #links = new Map();
-  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
-  #patience = new Map();
+  /** How sound and picture travel. @type {Paths | null} */
+  #paths = null;
   /** @type {RTCConfiguration} */
   #configuration = {};
   /** @type {Grant | null} */
@@ -106,35 +107,81 @@ export class Call extends EventTarget {
   async setTrack(kind, track) {
     this.tracks[kind] = track;
     this.#tellMedia();
-    await Promise.all([...this.#links.values()].map((link) => link.replace(kind, track)));
+    await this.#paths?.send(kind === "audio" ? "microphone" : "camera", track);
+  }
+
+  /** Whether a screen can be shared in this call. */
+  get canShare() {
+    return this.topology === "forwarded";
   }
 
   /**
-   * Sound and picture of one participant.
+   * Share a screen, with its sound if it has one, or cease to. The old one is left to its owner to stop.
+   * @param {MediaStream | null} stream
+   */
+  async setScreen(stream) {
+    if (!this.canShare) return;
+    this.screen = stream;
+    const { screen, screen_audio } = this.#sources();
+    if (screen) {
+      screen.contentHint = "detail";
+      // Browsers have a button of their own that ends it.
+      screen.addEventListener("ended", () => this.screen === stream && void this.setScreen(null));
+    }
+    this.#changed();
+    await Promise.all([this.#paths?.send("screen", screen), this.#paths?.send("screen_audio", screen_audio)]);
+  }
+
+  /**
+   * Camera and microphone of one participant.
    * @param {string} participantId
    */
   streamOf(participantId) {
-    return this.#linksWith(participantId)[0]?.stream ?? null;
+    return this.#paths?.streamOf(participantId) ?? null;
   }
 
   /**
-   * How the connection to one participant stands.
+   * The screen that one participant shares, and its sound.
+   * @param {string} participantId
+   */
+  screenOf(participantId) {
+    return this.#paths?.screenOf(participantId) ?? null;
+  }
+
+  /**
+   * How the connection that one participant comes by stands.
    * @param {string} participantId
    * @returns {RTCPeerConnectionState}
    */
   connectionWith(participantId) {
-    return this.#linksWith(participantId)[0]?.state ?? "new";
+    return this.#paths?.connectionWith(participantId) ?? "new";
+  }
+
+  /** Whether sound and picture go both ways, however the socket may be. */
+  get flowing() {
+    const states = this.#paths?.states() ?? [];
+    return states.length > 0 && states.every((state) => state === "connected");
   }
 
   /** Everything the browser measures, one entry per peer connection. */
   async stats() {
     return Promise.all(
-      [...this.#links].map(async ([key, link]) => {
-        const [pc, participantId] = key.split(" ");
+      (this.#paths?.links() ?? []).map(async ({ pc, participantId, link }) => {
         const reports = [...(await link.pc.getStats()).values()];
         return { pc, participantId, state: link.state, generation: link.generation, ...totalsOf(reports), reports };
       }),
     );
+  }
+
+  /**
+   * What came in of one participant's camera and microphone.
+   * @param {string} participantId
+   */
+  async statsOf(participantId) {
+    const tracks = this.streamOf(participantId)?.getTracks() ?? [];
+    const receivers = this.#paths?.linkFrom(participantId)?.pc.getReceivers() ?? [];
+    const found = await Promise.all(receivers.filter(({ track }) => tracks.includes(track)).map((receiver) => receiver.getStats()));
+    return receivedOf(found.flatMap((each) => [...each.values()]));
   }
 
   /** @param {boolean} renew */
@@ -161,13 +208,13 @@ export class Call extends EventTarget {
       case "participant_media": return this.#update(message.participant_id, { audio: message.audio, video: message.video }, "media");
       case "participant_connection": return this.#reached(message.participant_id, message.state);
       case "offer":
-      case "answer": return void this.#linkFor(message)?.described(message);
-      case "candidate": return void this.#linkFor(message)?.found(message.candidate);
+      case "answer":
+      case "candidate": return this.#paths?.heard(message);
       case "error": return this.#emit("trouble", { code: message.code, words: message.detail });
     }
   }
 
-  /** @param {import("./protocol.js").Welcome} welcome */
+  /** @param {Welcome} welcome */
   #welcomed(welcome) {
     this.participantId = welcome.participant_id;
     this.joinedAt ??= new Date();
@@ -175,13 +222,44 @@ export class Call extends EventTarget {
     for (const id of [...this.participants.keys()]) {
       if (!present.has(id)) this.#departed(id, "connection_lost");
     }
-    for (const participant of welcome.participants) {
-      this.participants.set(participant.id, participant);
-      if (welcome.resumed) for (const link of this.#linksWith(participant.id)) link.returned({ mine: true });
-      // In a new stay nothing of an earlier one goes on.
-      else if (welcome.topology === "direct") this.#link(participant.id, "direct");
-    }
+    for (const participant of welcome.participants) this.participants.set(participant.id, participant);
+    if (welcome.resumed && this.#paths) this.#paths.resumed();
+    else this.#begin(welcome);
     this.#changed();
+  }
+
+  /** In a new stay nothing of an earlier one goes on. @param {Welcome} welcome */
+  #begin({ topology, participants }) {
+    this.#paths?.close();
+    this.topology = topology;
+    const surroundings = {
+      configuration: () => this.#configuration,
+      sources: () => this.#sources(),
+      participants: this.participants,
+      say: (/** @type {import("./protocol.js").Said} */ message) => this.socket.say(message),
+      changed: () => this.#changed(),
+      screened: (/** @type {string} */ id, /** @type {boolean} */ on) => this.#screened(id, on),
+      trouble: () => this.#emit("trouble", { code: "negotiation", words: "The connection could not be agreed." }),
+    };
+    this.#paths = topology === "direct" ? new Direct(surroundings) : new Forwarded(surroundings);
+    this.#paths.begin(participants);
+  }
+
+  /** @returns {Sources} */
+  #sources() {
+    const { audio, video } = this.tracks;
+    const [screen = null] = this.screen?.getVideoTracks() ?? [];
+    const [sound = null] = this.screen?.getAudioTracks() ?? [];
+    return { microphone: audio, camera: video, screen, screen_audio: sound };
+  }
+
+  /**
+   * @param {string} id
+   * @param {boolean} on
+   */
+  #screened(id, on) {
+    const participant = this.participants.get(id);
+    if (participant) this.#emit("screen", { participant, on });
   }
 
   /**
@@ -191,16 +269,13 @@ export class Call extends EventTarget {
    */
   #reached(id, state) {
     this.#update(id, { state });
-    if (state === "online") for (const link of this.#linksWith(id)) link.returned({ mine: false });
+    if (state === "online") this.#paths?.returned(id);
   }
 
   /** @param {Participant} participant */
   #arrived(participant) {
     this.participants.set(participant.id, participant);
-    const offerInstead = () => {
-      if (this.participants.has(participant.id) && this.#linksWith(participant.id).length === 0) this.#link(participant.id, "direct");
-    };
-    this.#patience.set(participant.id, setTimeout(offerInstead, PATIENCE_MS));
+    this.#paths?.arrived(participant.id);
     this.#emit("joined", { participant });
     this.#changed();
   }
@@ -212,7 +287,7 @@ export class Call extends EventTarget {
   #departed(id, reason) {
     const participant = this.participants.get(id);
     this.participants.delete(id);
-    this.#unlink(id);
+    this.#paths?.departed(id);
     if (participant) this.#emit("left", { participant, reason });
     this.#changed();
   }
@@ -231,69 +306,6 @@ export class Call extends EventTarget {
     this.#changed();
   }
 
-  /** @param {string} participantId */
-  #linksWith(participantId) {
-    return [...this.#links].filter(([key]) => key.endsWith(` ${participantId}`)).map(([, link]) => link);
-  }
-
-  /**
-   * The connection that a signal is for. An offer may open one, or begin its next generation.
-   * @param {Signalled} message
-   */
-  #linkFor({ type, from, pc, generation }) {
-    const id = from ?? SERVER;
-    const link = this.#links.get(`${pc} ${id}`);
-    if (link?.generation === generation) return link;
-    const stranger = id !== SERVER && !this.participants.has(id);
-    if (type !== "offer" || stranger || (link && generation < link.generation)) return undefined;
-    return this.#link(id, pc, { answering: true, generation });
-  }
-
-  /** @param {string} id */
-  #beginAnew(id) {
-    const generation = (this.#links.get(`direct ${id}`)?.generation ?? 0) + 1;
-    this.#link(id, "direct", { generation });
-  }
-
-  /**
-   * @param {string} id the participant, or the server on connections that it offers
-   * @param {string} pc
-   * @param {{answering?: boolean, generation?: number}} [how]
-   */
-  #link(id, pc, { answering = false, generation = 1 } = {}) {
-    this.#unlink(id, pc);
-    const direct = pc === "direct";
-    const link = new Link({
-      configuration: this.#configuration,
-      // What the server offers is always taken; only two browsers can offer at the same time.
-      polite: direct ? this.participants.get(id)?.polite ?? true : true,
-      offers: direct,
-      answering,
-      generation,
-      tracks: this.tracks,
-      signal: (signal) => this.socket.say({ ...signal, to: id === SERVER ? null : id, pc }),
-    });
-    this.#links.set(`${pc} ${id}`, link);
-    for (const event of ["state", "stream"]) link.addEventListener(event, () => this.#changed());
-    link.addEventListener("lost", () => this.#beginAnew(id));
-    link.addEventListener("trouble", () => this.#emit("trouble", { code: "negotiation", words: "The connection could not be agreed." }));
-    return link;
-  }
-
-  /**
-   * @param {string} id
-   * @param {string} [pc] only this one
-   */
-  #unlink(id, pc) {
-    clearTimeout(this.#patience.get(id));
-    this.#patience.delete(id);
-    for (const [key, link] of this.#links) {
-      if (!key.endsWith(` ${id}`) || (pc && !key.startsWith(`${pc} `))) continue;
-      link.close();
-      this.#links.delete(key);
-    }
-  }
-
   /** @param {boolean} open */
   #opened(open) {
     this.#online = open;
@@ -306,9 +318,9 @@ export class Call extends EventTarget {
     this.state = "ended";
     this.endedBecause = reason;
     clearInterval(this.#measuring);
-    for (const id of [...this.participants.keys()]) this.#unlink(id);
-    for (const link of this.#links.values()) link.close();
-    this.#links.clear();
+    this.#paths?.close();
+    this.#paths = null;
+    this.screen = null;
     this.participants.clear();
     this.#emit("ended", { reason });
     this.#changed();
@@ -318,19 +330,18 @@ export class Call extends EventTarget {
   #currentState() {
     if (this.state === "ended") return "ended";
     if (!this.#online) return this.joinedAt ? "reconnecting" : "connecting";
-    const states = [...this.participants.keys()].map((id) => this.connectionWith(id));
+    const states = this.#paths?.states() ?? [];
     if (states.some((state) => state === "failed" || state === "disconnected")) return "reconnecting";
     return states.every((state) => state === "connected") ? "connected" : "connecting";
   }
 
   async #measure() {
-    for (const { state, pc } of this.#links.values()) {
-      if (state !== "connected") continue;
-      const quality = await this.#meter.read(pc);
-      if (quality === this.quality) continue;
-      this.quality = quality;
-      this.#changed();
-    }
+    const connected = (this.#paths?.links() ?? []).filter(({ link }) => link.state === "connected");
+    if (connected.length === 0) return;
+    const quality = worst(await Promise.all(connected.map(({ link }) => this.#meter.read(link.pc))));
+    if (quality === this.quality) return;
+    this.quality = quality;
+    this.#changed();
   }
 
   #changed() {

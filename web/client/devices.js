@@ -66,6 +66,27 @@ export async function openDevices() {
   }
 }
 
+/** Whether this browser can share a screen; phones mostly cannot. */
+export function canOpenScreen() {
+  return typeof navigator.mediaDevices?.getDisplayMedia === "function";
+}
+
+/**
+ * Let the person choose a screen, a window or a tab. Whoever chooses none is in no trouble.
+ * @returns {Promise<{stream: MediaStream | null, trouble: DeviceTrouble | null}>}
+ */
+export async function openScreen() {
+  try {
+    // The sound of everything would bring the others' own voices back to them; that of one tab does not.
+    const wanted = { video: { frameRate: { ideal: 15, max: 30 } }, audio: true, systemAudio: "exclude" };
+    return { stream: await navigator.mediaDevices.getDisplayMedia(/** @type {any} */ (wanted)), trouble: null };
+  } catch (error) {
+    const kind = error instanceof Error ? error.name : "Error";
+    if (kind === "NotAllowedError" || kind === "AbortError") return { stream: null, trouble: null };
+    return { stream: null, trouble: { kind, words: "Your screen could not be shared. Try again, or choose a single window." } };
+  }
+}
+
 /**
  * The devices to choose from. Their names are empty until one of them was allowed.
  * @param {MediaKind} kind

@@ -3,9 +3,12 @@
  * section 10.7): either side may offer at any time; when both do, the polite one takes its offer back.
  */
 
-/** @typedef {import("./protocol.js").Description} Description */
-/** @typedef {import("./protocol.js").CandidateLine} CandidateLine */
-/** @typedef {{audio: MediaStreamTrack | null, video: MediaStreamTrack | null}} Tracks */
+/** @import { CandidateLine, Description } from "./protocol.js" */
+/**
+ * What is to be told to the other end, about this generation of the connection.
+ * @typedef {{generation: number} & (
+ *   {type: "offer" | "answer", sdp: string} | {type: "candidate", candidate: CandidateLine | null} | {type: "restart"})} LinkSignal
+ */
 
 /** How long "disconnected" may heal by itself before new network paths are looked for. */
 const HEAL_MS = 3_000;
@@ -16,9 +19,7 @@ const ANSWER_MS = 1_000;
 /** After so many restarts in a row without success only a new connection helps. */
 const RESTART_LIMIT = 3;
 
-export class Link extends EventTarget {
-  /** The remote side's sound and picture. */
-  stream = new MediaStream();
+export class Link {
   #makingOffer = false;
   #ignoringOffer = false;
   #settingAnswer = false;
@@ -35,55 +36,30 @@ export class Link extends EventTarget {
    * @param {object} given
    * @param {RTCConfiguration} given.configuration
    * @param {boolean} given.polite
-   * @param {boolean} [given.offers] false on connections where only the other end ever offers
-   * @param {boolean} [given.answering] made because an offer has come: what it has room for need not be asked for
+   * @param {boolean} [given.offers] false where only the other end offers: it is asked for a restart
    * @param {number} given.generation which incarnation of the connection between the two this is
-   * @param {Tracks} given.tracks
-   * @param {(signal: {type: "offer" | "answer", generation: number, sdp: string} | {type: "candidate", generation: number, candidate: CandidateLine | null}) => void} given.signal
+   * @param {(signal: LinkSignal) => void} given.signal
+   * @param {() => void} given.changed its state did
+   * @param {(track: MediaStreamTrack) => void} [given.arrived] a track of the other end
+   * @param {() => void} given.lost only a new connection helps
+   * @param {(error: unknown) => void} given.trouble a signal could not be followed
    */
-  constructor({ configuration, polite, offers = true, answering = false, generation, tracks, signal }) {
-    super();
+  constructor(given) {
+    const { configuration, polite, offers = true, generation, signal, arrived } = given;
+    this.given = given;
     this.polite = polite;
     this.offers = offers;
     this.generation = generation;
     this.signal = signal;
     this.pc = new RTCPeerConnection(configuration);
     this.pc.onnegotiationneeded = () => void this.#offer();
-    this.pc.onicecandidate = ({ candidate }) => signal({ type: "candidate", generation: this.generation, candidate: line(candidate) });
-    this.pc.ontrack = ({ track }) => this.#arrived(track);
+    this.pc.onicecandidate = ({ candidate }) => signal({ type: "candidate", generation, candidate: line(candidate) });
+    this.pc.ontrack = ({ track }) => arrived?.(track);
     this.pc.onconnectionstatechange = () => this.#watch();
-    if (offers) this.#send(tracks, answering);
   }
 
   get state() {
     return this.pc.connectionState;
-  }
-
-  /**
-   * @param {Tracks} tracks
-   * @param {boolean} answering
-   */
-  #send(tracks, answering) {
-    for (const kind of /** @type {const} */ (["audio", "video"])) {
-      const track = tracks[kind];
-      if (track) this.pc.addTrack(track, new MediaStream([track]));
-      else if (!answering) this.pc.addTransceiver(kind, { direction: "recvonly" });
-    }
-  }
-
-  /**
-   * Send another track of this kind, or none; agreed anew with the other side only when nothing was sent before.
-   * @param {"audio" | "video"} kind
-   * @param {MediaStreamTrack | null} track
-   */
-  async replace(kind, track) {
-    const transceiver = this.pc.getTransceivers().find((each) => each.receiver.track.kind === kind && each.currentDirection !== "stopped");
-    if (!transceiver) {
-      if (track && this.offers) this.pc.addTrack(track, new MediaStream([track]));
-      return;
-    }
-    await transceiver.sender.replaceTrack(track);
-    if (track && transceiver.direction === "recvonly") transceiver.direction = "sendrecv";
   }
 
   async #offer() {
@@ -175,33 +151,27 @@ export class Link extends EventTarget {
   /** @param {() => Promise<void>} work */
   #inTurn(work) {
     this.#queue = this.#queue.then(work).catch((error) => {
-      if (this.pc.signalingState !== "closed") this.dispatchEvent(new CustomEvent("trouble", { detail: error }));
+      if (this.pc.signalingState !== "closed") this.given.trouble(error);
     });
     return this.#queue;
-  }
-
-  /** @param {MediaStreamTrack} track */
-  #arrived(track) {
-    for (const old of this.stream.getTracks()) if (old.kind === track.kind) this.stream.removeTrack(old);
-    this.stream.addTrack(track);
-    this.dispatchEvent(new Event("stream"));
   }
 
   #watch() {
     clearTimeout(this.#restartTimer);
     if (this.state === "connected") this.#restarts = 0;
-    const extra = this.polite ? POLITE_WAIT_MS : 0;
+    const extra = this.offers && this.polite ? POLITE_WAIT_MS : 0;
     if (this.state === "failed") this.#restartTimer = setTimeout(() => this.restart(), extra);
     if (this.state === "disconnected") this.#restartTimer = setTimeout(() => this.restart(), HEAL_MS + extra);
-    this.dispatchEvent(new Event("state"));
+    this.given.changed();
   }
 
   /** Look for new network paths (ICE restart); sound and picture go on over the old ones until they are found. */
   restart() {
-    if (!this.offers || this.pc.signalingState === "closed") return;
+    if (this.pc.signalingState === "closed") return;
     this.#restarts += 1;
-    if (this.#restarts > RESTART_LIMIT) this.dispatchEvent(new Event("lost"));
-    else this.pc.restartIce();
+    if (this.#restarts > RESTART_LIMIT) this.given.lost();
+    else if (this.offers) this.pc.restartIce();
+    else this.signal({ type: "restart", generation: this.generation });
   }
 
   close() {

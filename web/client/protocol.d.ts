@@ -24,11 +24,20 @@ export interface Media { audio: boolean; video: boolean }
 export interface Description { type: "offer" | "answer"; generation: number; sdp: string }
 interface Signal { pc: string; generation: number }
 
+/** What a section of a forwarded call carries. */
+export type Source = "microphone" | "camera" | "screen" | "screen_audio";
+export interface PublishedTrack { mid: string; source: Source }
+export interface ForwardedTrack extends PublishedTrack { participant_id: string }
+
+export type HeardDescription = Description & Signal & { seq: number; from: string | null; tracks?: ForwardedTrack[] };
+export type HeardCandidate = { type: "candidate"; seq: number; from: string | null; candidate: CandidateLine | null } & Signal;
+
 export type Said =
   | ({ type: "hello"; version: 1; ticket: string; media: Media })
   | ({ type: "hello"; version: 1; resume: { token: string; last_seq: number }; media: Media })
-  | (Description & Signal & { to: string | null })
+  | (Description & Signal & { to: string | null; tracks?: PublishedTrack[] })
   | ({ type: "candidate"; to: string | null; candidate: CandidateLine | null } & Signal)
+  | ({ type: "restart"; pc: "subscribe"; generation: number })
   | ({ type: "media" } & Media)
   | { type: "leave" }
   | { type: "ping" };
@@ -53,8 +62,8 @@ export type Heard =
   | { type: "participant_left"; seq: number; participant_id: string; reason: string }
   | ({ type: "participant_media"; seq: number; participant_id: string } & Media)
   | { type: "participant_connection"; seq: number; participant_id: string; state: "online" | "reconnecting" }
-  | (Description & Signal & { seq: number; from: string | null })
-  | ({ type: "candidate"; seq: number; from: string | null; candidate: CandidateLine | null } & Signal)
+  | HeardDescription
+  | HeardCandidate
   | { type: "error"; seq: number; code: string; detail: string; about: string | null }
   | { type: "ended"; seq: number; reason: string }
   | { type: "pong" };

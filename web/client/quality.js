@@ -35,6 +35,24 @@ export function totalsOf(reports) {
 }
 
 /**
+ * What came in from one participant.
+ * @param {any[]} reports of the receivers of their tracks
+ */
+export function receivedOf(reports) {
+  const { framesDecoded, totalAudioEnergy, packetsReceived } = totalsOf(reports);
+  const widths = reports.filter(({ type }) => type === "inbound-rtp").map((each) => each.frameWidth ?? 0);
+  return { framesDecoded, frameWidth: Math.max(0, ...widths), totalAudioEnergy, packetsReceived };
+}
+
+/** @type {Quality[]} */
+const FROM_WORST = ["poor", "fair", "good"];
+
+/** Several connections in one word: that of the worst. @param {Quality[]} qualities @returns {Quality} */
+export function worst(qualities) {
+  return FROM_WORST.find((each) => qualities.includes(each)) ?? "unknown";
+}
+
+/**
  * The call in one word, over the time since the last look: speech suffers above 2 % loss or 250 ms, and is
  * hard to follow above 8 % or 500 ms. Counters that are lower than before have begun anew, as browsers let
  * them after an offer was taken back.

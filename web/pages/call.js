@@ -16,7 +16,7 @@ const ENDED = /** @type {Record<string, string>} */ ({
   replaced: "You have joined this call in another window, so it ended here.",
   removed: "You are no longer part of this call.",
   call_ended: "The call is over.",
-  call_full: "Two people are in this call already, from other windows.",
+  call_full: "This call is full: everybody it has room for is in it already.",
   unreachable: "The connection was lost and did not come back.",
   no_ticket: "You could not get back into the call.",
 });
@@ -37,6 +37,7 @@ function speak(call) {
     call.addEventListener(type, (event) => announce(words(/** @type {CustomEvent} */ (event).detail)));
   on("joined", ({ participant }) => `${named(participant)} is here`);
   on("left", ({ participant, reason }) => `${named(participant)} ${LEFT[reason] ?? "left"}`);
+  on("screen", ({ participant, on: shares }) => `${named(participant)} ${shares ? "shares their screen" : "does not share their screen any more"}`);
   on("media", ({ participant }) => `${named(participant)}: microphone ${participant.audio ? "on" : "off"}, camera ${participant.video ? "on" : "off"}`);
 }
 

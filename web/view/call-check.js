@@ -1,6 +1,8 @@
 import { watchLevel } from "../client/devices.js";
 import { html, useEffect, useRef, useState } from "./preact.js";
+import { useLoad } from "./hooks.js";
 import { Button, Icon, Title, Trouble } from "./parts.js";
+import { useFresh } from "./live.js";
 import { api, useSession } from "./session.js";
 import { Picture } from "./picture.js";
 import { When, withWhom } from "./mentoring.js";
@@ -65,6 +67,17 @@ function Pick({ kind, devices, children }) {
   </div>`;
 }
 
+/** What becomes of sound and picture, which is not the same in every kind of mentoring. @param {{meeting: Meeting}} props */
+function Privacy({ meeting }) {
+  const id = meeting.pairing_id;
+  const { data, refresh } = useLoad(() => api.get("/v1/pairings/{pairing_id}", { path: { pairing_id: id } }), [id]);
+  useFresh(refresh, ["/v1/pairings/{pairing_id}"], { "pairing.changed": id });
+  const way = !data ? "" : data.kind === "circle"
+    ? " Sound and picture are encrypted from you to our server, which passes them on to the others and keeps nothing."
+    : " Sound and picture are encrypted between you two.";
+  return html`<p class="quiet">Nothing is recorded.${way}</p>`;
+}
+
 /** @param {{meeting: Meeting, devices: Devices, problem: unknown, onJoin: () => Promise<unknown>}} props */
 export function CallCheck({ meeting, devices, problem, onJoin }) {
   const { zone } = useSession();
@@ -89,7 +102,7 @@ export function CallCheck({ meeting, devices, problem, onJoin }) {
       <${Network} />
       ${!!problem && html`<${Trouble} problem=${problem} />`}
       <button type="button" class="button primary wide" disabled=${!devices.ready} onClick=${onJoin}><${Icon} name="video" /><span>Join</span></button>
-      <p class="quiet">Nothing is recorded. Sound and picture are encrypted between you two.</p>
+      <${Privacy} meeting=${meeting} />
     </div>
   </div>`;
 }

@@ -46,6 +46,8 @@ class Segment:
     """The layer's number with which it begins."""
     offset: int
     timestamp_offset: int
+    nudge: int
+    """By how much of that the clock was pushed on, so that no two pictures have the same time."""
     picture_offset: int
     tl0_offset: int
 
@@ -168,15 +170,17 @@ class DownTrack:
         """From this packet on, in the subscriber's numbering."""
         picture = incoming.picture
         if self._highest is None:
-            segment = Segment(layer, layer.incarnation, incoming.number, 0, 0, 0, 0)
+            segment = Segment(layer, layer.incarnation, incoming.number, 0, 0, 0, 0, 0)
         else:
             _, picture_id, tl0, _ = self._newest
+            timestamp_offset, nudge = self._timestamp_offset(layer, incoming, now)
             segment = Segment(
                 layer,
                 layer.incarnation,
                 incoming.number,
                 offset=self._highest + 1 - incoming.number,
-                timestamp_offset=self._timestamp_offset(layer, incoming, now),
+                timestamp_offset=timestamp_offset,
+                nudge=nudge,
                 picture_offset=picture_id + 1 - (picture.picture_id or 0) if picture else 0,
                 tl0_offset=tl0 + 1 - (picture.tl0_picture_index or 0) if picture else 0,
             )
@@ -184,23 +188,26 @@ class DownTrack:
         self._running = True
         return segment
 
-    def _timestamp_offset(self, layer: Layer, incoming: Incoming, now: float) -> int:
-        """So that the clock goes on: by the publisher's own reports, or else by ours."""
+    def _timestamp_offset(self, layer: Layer, incoming: Incoming, now: float) -> tuple[int, int]:
+        """So that the clock goes on, by the publisher's own reports or else by ours; and the nudge in it."""
         before = self._segments[-1]
         timestamp, _, _, at = self._newest
         theirs = incoming.header.timestamp
         if before.layer is layer and before.incarnation == layer.incarnation:
-            return before.timestamp_offset
+            return before.timestamp_offset, before.nudge
         expected = timestamp + max(1, round((now - at) * layer.clock_rate))
         if before.layer.report and layer.report and before.incarnation == before.layer.incarnation:
             # One clock for both layers: when this packet was taken, in units of the one before.
             taken = rtcp.wall(layer.report.ntp) + _signed(theirs - layer.report.rtp) / layer.clock_rate
             since = taken - rtcp.wall(before.layer.report.ntp)
-            mapped = before.layer.report.rtp + before.timestamp_offset + round(since * layer.clock_rate)
+            true_offset = before.timestamp_offset - before.nudge
+            mapped = before.layer.report.rtp + true_offset + round(since * layer.clock_rate)
             ahead = _signed(mapped - timestamp)
-            if 0 < ahead < _FAR * layer.clock_rate:
-                return timestamp + ahead - theirs
-        return expected - theirs
+            if abs(ahead) < _FAR * layer.clock_rate:
+                # Layers send each picture one after the other: the same one may come again, larger.
+                nudge = max(0, 1 - ahead)
+                return timestamp + ahead + nudge - theirs, nudge
+        return expected - theirs, 0
 
     def _renumbered(self, segment: Segment, incoming: Incoming) -> bytes:
         packet = bytearray(incoming.packet)

@@ -44,7 +44,9 @@ class Member:
     def __init__(self, call: "Call", tone: float = 440.0) -> None:
         self.id = uuid4()
         self.call = call
+        self.tone = tone
         self.source = Source(tone, 320, 180)
+        self._sending = False
         self.meters: dict[tuple[UUID, str], Meter] = {}
         """By participant and source."""
         self.carried: dict[str, tuple[UUID, str]] = {}
@@ -68,8 +70,9 @@ class Member:
     async def send(self, simulcast: tuple[int, int] | None = None, generation: int = 1) -> Self:
         """Publish sound and picture; in three layers, if their largest size is given."""
         if simulcast is not None:
-            self.source = Source(self.source._tone, *simulcast)
-        if not self.source._tasks:
+            self.source = Source(self.tone, *simulcast)
+        if not self._sending:
+            self._sending = True
             self.source.start()
         self.publish = webrtc.RTCPeerConnection(webrtc.RTCConfiguration(ice_servers=[]))
         sendonly = webrtc.RTCRtpTransceiverInit(direction="sendonly")

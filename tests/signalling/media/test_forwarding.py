@@ -21,7 +21,7 @@ async def test_everybody_sees_and_hears_everybody() -> None:
         await until(lambda: all(a.frames(b) > 20 for a, b in pairs), seconds=15)
         for a, b in pairs:
             a.meters[b.id, "microphone"].forget_sound()
-        await until(lambda: all(abs(a.pitch(b) - b.source._tone) < 30 for a, b in pairs), seconds=10)
+        await until(lambda: all(abs(a.pitch(b) - b.tone) < 30 for a, b in pairs), seconds=10)
 
 
 async def test_layers_follow_what_is_looked_at() -> None:

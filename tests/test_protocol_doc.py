@@ -122,10 +122,12 @@ def test_close_codes_say_what_their_number_says() -> None:
 def test_the_limits_are_the_ones_in_force() -> None:
     text = DOCUMENT.read_text()
     stalled = connection.STALLED_SECONDS
-    assert messages.MAX_FRAME_BYTES == 64 * 1024
-    assert "| one message | 64 KiB |" in text
+    assert messages.MAX_FRAME_BYTES == 128 * 1024
+    assert "| one message | 128 KiB |" in text
+    sections = messages.MAX_MEDIA_SECTIONS
     said = [
-        f"{messages.MAX_SDP_CHARACTERS // 1024} Ki characters, at most {messages.MAX_MEDIA_SECTIONS} media",
+        f"{messages.MAX_SDP_CHARACTERS // 1024} Ki characters, at most "
+        f"{sections['publish']} media sections ({sections['subscribe']} on",
         f"{messages.MAX_CANDIDATE_CHARACTERS} characters",
         f"after one offer or answer | {messages.MAX_CANDIDATES} |",
         f"{messages.MAX_GENERATION:,}".replace(",", " "),

@@ -3,7 +3,7 @@
 import re
 
 from signalling.protocol.codes import ErrorCode
-from signalling.protocol.messages import MAX_MEDIA_SECTIONS, IceCandidate
+from signalling.protocol.messages import MAX_MEDIA_SECTIONS, IceCandidate, Pc
 from signalling.protocol.negotiation import SignalRefused
 
 MAX_LINES = 2000
@@ -18,15 +18,15 @@ _SENDS = {"a=sendrecv", "a=sendonly"}
 _DIRECTIONS = {*_SENDS, "a=recvonly", "a=inactive"}
 
 
-def check_description(sdp: str, *, may_publish: bool) -> None:
+def check_description(sdp: str, *, may_publish: bool, pc: Pc = "direct") -> None:
     """Accept a session description's shape, or raise `SignalRefused`."""
     lines = _lines(sdp)
     if lines[0] != "v=0" or len(lines) > MAX_LINES:
         raise _invalid("The description does not begin with v=0, or is too long.")
     if any(len(line) > MAX_LINE_CHARACTERS or not _LINE.match(line) for line in lines):
         raise _invalid("The description has a line that is too long or not of the form x=value.")
-    if sum(line.startswith("m=") for line in lines) > MAX_MEDIA_SECTIONS:
-        raise _invalid(f"The description has more than {MAX_MEDIA_SECTIONS} media sections.")
+    if sum(line.startswith("m=") for line in lines) > MAX_MEDIA_SECTIONS[pc]:
+        raise _invalid(f"The description has more than {MAX_MEDIA_SECTIONS[pc]} media sections.")
     if not may_publish and _sends_media(lines):
         raise SignalRefused(ErrorCode.NOT_PERMITTED, "You may listen and watch here, not send.")
 

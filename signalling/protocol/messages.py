@@ -20,16 +20,16 @@ from pydantic.alias_generators import to_camel
 
 from signalling.protocol.codes import ErrorCode
 
+Pc = Literal["direct", "publish", "subscribe"]
 VERSION = 1
-MAX_FRAME_BYTES = 64 * 1024
-MAX_SDP_CHARACTERS = 32 * 1024
+MAX_FRAME_BYTES = 128 * 1024
+MAX_SDP_CHARACTERS = 112 * 1024
 MAX_CANDIDATE_CHARACTERS = 1024
-MAX_MEDIA_SECTIONS = 8
+MAX_MEDIA_SECTIONS: dict[Pc, int] = {"direct": 8, "publish": 8, "subscribe": 64}
 MAX_CANDIDATES = 64
 MAX_VIEWED = 100
 MAX_GENERATION = 1_000_000
 
-Pc = Literal["direct", "publish", "subscribe"]
 Topology = Literal["direct", "forwarded"]
 Source = Literal["microphone", "camera", "screen", "screen_audio"]
 ConnectionState = Literal["online", "reconnecting"]
@@ -84,7 +84,7 @@ class IceCandidate(_Part):
 
     candidate: CandidateLine
     sdp_mid: IceWord | None = None
-    sdp_m_line_index: Annotated[int, Field(ge=0, lt=MAX_MEDIA_SECTIONS)] | None = None
+    sdp_m_line_index: Annotated[int, Field(ge=0, lt=max(MAX_MEDIA_SECTIONS.values()))] | None = None
     username_fragment: IceWord | None = None
 
 
@@ -160,7 +160,9 @@ class Offer(_Addressed):
 
     type: Literal["offer"] = "offer"
     sdp: Sdp
-    tracks: Annotated[tuple[PublishedTrack, ...], Field(max_length=MAX_MEDIA_SECTIONS)] | None = None
+    tracks: Annotated[tuple[PublishedTrack, ...], Field(max_length=MAX_MEDIA_SECTIONS["publish"])] | None = (
+        None
+    )
 
 
 class Answer(_Addressed):

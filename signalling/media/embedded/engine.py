@@ -112,10 +112,10 @@ class EmbeddedEngine:
         try:
             match signal:
                 case Offer():
-                    check_description(signal.sdp, may_publish=participant.may_publish)
+                    check_description(signal.sdp, may_publish=participant.may_publish, pc=signal.pc)
                     participant.offered(signal)
                 case Answer():
-                    check_description(signal.sdp, may_publish=True)
+                    check_description(signal.sdp, may_publish=True, pc=signal.pc)
                     participant.answered(signal)
                 case Candidate():
                     # We answer checks and send none, so where theirs will come from need not be known.

@@ -30,6 +30,10 @@ from signalling.protocol.messages import (
 log = structlog.get_logger()
 
 
+MOST_CLOSING: Final = 4
+"""Connections of one participant that are still being closed."""
+
+
 class Site:
     """What all participants of a node share: the port, the certificate, and where the port is reached."""
 
@@ -143,6 +147,8 @@ class Participant:
             raise Unacceptable("The offer has no section that could be used.")
         connection, publisher = self._publish, self.publisher
         if connection is None or publisher is None or connection.generation != message.generation:
+            if len(self._closing) >= MOST_CLOSING:
+                raise Unacceptable("You begin new connections too fast: wait for the last one.")
             connection, publisher = self._open_publish(message.generation)
         ingresses = negotiation.ingresses_of(
             description,
@@ -210,7 +216,7 @@ class Participant:
 
     def offer_again(self, *, anew: bool) -> None:
         """Offer with new ICE credentials, or begin the next generation."""
-        if self._subscribe is None or self.subscriber is None:
+        if self._subscribe is None or self.subscriber is None or len(self._closing) >= MOST_CLOSING:
             return
         if anew:
             self.subscriber.close()

@@ -355,7 +355,7 @@ class Ended(_Numbered):
 
 
 DeliveredSignal = OfferFrom | AnswerFrom | CandidateFrom
-Told = DeliveredSignal | Speakers | TrackState
+Told = DeliveredSignal | Speakers | TrackState | Error
 """What a media engine says to a participant."""
 Numbered = (
     Welcome

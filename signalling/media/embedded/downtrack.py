@@ -16,6 +16,8 @@ from signalling.media.embedded.rate import Rate
 from signalling.media.embedded.track import Track
 
 MOST_SEGMENTS: Final = 16
+RESEND_OCTETS: Final = 128 * 1024
+"""As much may be sent again at once; over time, as much as is sent anyway."""
 RESEND_SECONDS: Final = 0.1
 """Who asks for a packet twice within this time gets it once."""
 MOST_RESENT: Final = 1024
@@ -81,6 +83,8 @@ class DownTrack:
         self._repair_number = 0
         self._resent: dict[int, float] = {}
         self._fresh_loss = 0.0
+        self._spare = RESEND_OCTETS
+        """How many octets may be sent again now."""
 
     @property
     def layer(self) -> Layer | None:
@@ -134,7 +138,8 @@ class DownTrack:
             if step > 0 or now - self._resent.get(wanted, float("-inf")) < RESEND_SECONDS:
                 continue
             found = self._find(wanted)
-            if found is not None:
+            if found is not None and len(found) <= self._spare:
+                self._spare -= len(found)
                 self._resent[wanted] = now
                 self.rate.octets += len(found)
                 self._send(self._repair(found, stamp))
@@ -231,6 +236,7 @@ class DownTrack:
         number = incoming.number + segment.offset
         self.packets += 1
         self.rate.octets += len(incoming.packet)
+        self._spare = min(RESEND_OCTETS, self._spare + len(incoming.packet))
         self.octets += incoming.header.payload.stop - incoming.header.payload.start
         if self._highest is None or number > self._highest:
             self._highest = number

@@ -18,9 +18,11 @@ from signalling.media.embedded.sdp import Setup, Transport, Unacceptable
 from signalling.media.embedded.secure import Fingerprint, HandshakeFailed, SecurePath
 from signalling.media.embedded.subscriber import Subscriber
 from signalling.media.embedded.track import Track
+from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import (
     Answer,
     AnswerFrom,
+    Error,
     Offer,
     OfferFrom,
     Told,
@@ -187,6 +189,16 @@ class Participant:
             publisher.describe({})
             self._changed()
 
+    def _cut_off(self) -> None:
+        """They send too much: their connection ends, and they are told why. They may begin another."""
+        detail = "You send more than is allowed, so your sound and picture were stopped. Send less."
+        self.tell(Error(code=ErrorCode.TOO_MUCH_MEDIA, detail=detail))
+        self._close(self._publish)
+        publisher, self._publish, self.publisher = self.publisher, None, None
+        if publisher is not None:
+            publisher.describe({})
+        self._changed()
+
     # What they receive
 
     def wish(self, tracks: Iterable[Track]) -> None:
@@ -241,6 +253,8 @@ class Participant:
         """Some time has passed: report, ask, share out. Monotonic seconds, and those since 1970."""
         if self.publisher is not None:
             self.publisher.tick(now)
+            if self.publisher.is_excessive:
+                self._cut_off()
         if self.subscriber is not None:
             self.subscriber.tick(now, wall, behind)
             for told in self.subscriber.shares.share(self.subscriber.downs, dominant, now):

@@ -16,12 +16,19 @@ from signalling.media.embedded.codecs import Chosen
 from signalling.media.embedded.downtrack import Incoming
 from signalling.media.embedded.feedback import Arrivals
 from signalling.media.embedded.layer import Layer, Report
+from signalling.media.embedded.rate import Allowance
 from signalling.media.embedded.sdp import Section
 from signalling.media.embedded.track import Track
 
 REPORT_SECONDS: Final = 1.0
 ASK_AGAIN_SECONDS: Final = 0.1
 MOST_SSRCS: Final = 64
+MOST_BITRATE: Final = 10_000_000
+"""Bits a second of one participant; three layers and a screen are about half of that."""
+MOST_PACKETS: Final = 3_000
+"""A second, of one participant."""
+PATIENCE_SECONDS: Final = 5.0
+"""Who sends too much for so long is cut off; before, what is too much is left out."""
 
 
 @dataclass(slots=True)
@@ -61,6 +68,10 @@ class Publisher:
         self._arrivals = Arrivals()
         self._transport_id: int | None = None
         self._reported = float("-inf")
+        self._octets = Allowance(MOST_BITRATE / 8, MOST_BITRATE / 8)
+        self._packets = Allowance(MOST_PACKETS, MOST_PACKETS)
+        self._excess_since: float | None = None
+        self._excess_at = float("-inf")
 
     def describe(self, ingresses: dict[str, Ingress]) -> None:
         """From here on these sections are sent. Streams of sections that are gone are forgotten."""
@@ -88,6 +99,9 @@ class Publisher:
 
     def take_rtp(self, data: bytes, now: float) -> None:
         """Take one opened RTP packet; `now` is monotonic, in seconds."""
+        if not (self._packets.take(1, now) and self._octets.take(len(data), now)):
+            self._exceeded(now)
+            return
         try:
             header = rtp.read(data)
             stream = self._streams.get(header.ssrc) or self._learned(data, header)
@@ -106,6 +120,17 @@ class Publisher:
             self._forward(stream, data, header, now)
         except rtp.Malformed:
             self.malformed += 1
+
+    def _exceeded(self, now: float) -> None:
+        # A pause of a second ends it: then it was a burst.
+        if now - self._excess_at > 1 or self._excess_since is None:
+            self._excess_since = now
+        self._excess_at = now
+
+    @property
+    def is_excessive(self) -> bool:
+        """Whether too much has come for too long."""
+        return self._excess_since is not None and self._excess_at - self._excess_since > PATIENCE_SECONDS
 
     def _original(self, stream: _Stream, data: bytes, header: rtp.Header) -> bytes | None:
         if stream.layer.ssrc is None:

@@ -5,6 +5,26 @@ from typing import Final
 WINDOW_SECONDS: Final = 0.5
 
 
+class Allowance:
+    """So much is allowed per second, and so much at once (a token bucket)."""
+
+    def __init__(self, per_second: float, at_once: float) -> None:
+        self._per_second = per_second
+        self._at_once = at_once
+        self._left = at_once
+        self._at: float | None = None
+
+    def take(self, amount: float, now: float) -> bool:
+        """Whether that much more is allowed now; if so, it is used up. Monotonic seconds."""
+        if self._at is not None:
+            self._left = min(self._at_once, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if amount > self._left:
+            return False
+        self._left -= amount
+        return True
+
+
 class Rate:
     """Counts octets, and says now and then how many bits a second that was of late."""
 

@@ -19,6 +19,8 @@ PAIRS = {
     "priya": ("priya@riverbank.example", "amara@northside.example"),
     "nadia": ("nadia@riverbank.example", "leila@northside.example"),
 }
+CIRCLE = ("aroha@riverbank.example", "priya@riverbank.example", "ben@riverbank.example")
+"""The lead of the demo circle, and two of its mentees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +128,18 @@ def stored(served: Served, like: str) -> list[str]:
     """What the database holds, in the order of the conversation."""
     rows = served.rows("SELECT text FROM message WHERE text LIKE %s ORDER BY conversation_id, seq", like)
     return [text for (text,) in rows]
+
+
+async def circle_meeting_now(served: Served) -> str:
+    """A booked meeting of the demo circle that can be joined now."""
+    lead = await as_person(served, CIRCLE[0])
+    pairings = (await lead.ok("GET", "/v1/pairings?status=active"))["items"]
+    circle = next(row for row in pairings if row["kind"] == "circle")
+    for old in (await lead.ok("GET", "/v1/meetings"))["items"]:
+        if "join" in old["may"]:
+            await lead.ok("POST", f"/v1/meetings/{old['id']}/cancel")
+    body = {"starts_at": datetime.now(UTC).isoformat(), "duration_minutes": 30, "zone": "Europe/London"}
+    meeting = await lead.ok("POST", f"/v1/pairings/{circle['id']}/meetings", body)
+    await lead.client.aclose()
+    found: str = meeting["id"]
+    return found

@@ -13,11 +13,15 @@ START: Final = 1_500_000.0
 """Bits per second that are believed in before anything is known."""
 LEAST: Final = 50_000.0
 LOSS_TOO_MUCH: Final = 0.10
+DOUBT_SECONDS: Final = 1.0
+"""A report is believed when what is sent has been more for so long: estimates lag behind, and shiver."""
 TRIAL_SECONDS: Final = 3.0
 """A layer that was tried for so long without trouble fits."""
 FIRST_WAIT: Final = 2.0
 LONGEST_WAIT: Final = 60.0
 """Between trials, after they went wrong; seconds."""
+OVERDRAFT: Final = 0.5
+"""A picture as small as can be is worth some doubt about the estimate, which follows what is sent."""
 HEADROOM: Final = 1.05
 """What may be sent with respect to what is measured: frames differ in size."""
 
@@ -28,6 +32,7 @@ class Estimate:
     def __init__(self) -> None:
         self.bitrate = START
         self._reported: float | None = None
+        self._beyond_since: float | None = None
         self._tried_at = float("-inf")
         self._next_trial = 0.0
         self._wait = FIRST_WAIT
@@ -40,7 +45,12 @@ class Estimate:
     def update(self, sent: float, lost: float, now: float) -> bool:
         """Given what was sent (bits per second) and lost (0 to 1) of late: whether it was too much."""
         reported = self._reported
-        too_much = lost > LOSS_TOO_MUCH or (reported is not None and reported * HEADROOM < sent)
+        if reported is None or reported * HEADROOM >= sent:
+            self._beyond_since = None
+        elif self._beyond_since is None:
+            self._beyond_since = now
+        beyond = self._beyond_since is not None and now - self._beyond_since >= DOUBT_SECONDS
+        too_much = beyond or lost > LOSS_TOO_MUCH
         if too_much:
             self.bitrate = max(LEAST, min(reported or sent, sent * (1 - 0.5 * lost)))
             self._fail(now)
@@ -85,11 +95,11 @@ class Demand:
 
 def allocate(demands: Sequence[Demand], bitrate: float) -> None:
     """Share `bitrate` (what sound leaves) out: something for everybody, then more for the weightiest."""
-    left = bitrate
+    left, spare = bitrate, OVERDRAFT * max(0.0, bitrate)
     ordered = sorted(demands, key=lambda each: -each.weight)
     for demand in ordered:
         demand.granted = -1
-        if demand.most >= 0 and demand.bitrates and demand.bitrates[0] <= left:
+        if demand.most >= 0 and demand.bitrates and demand.bitrates[0] <= left + spare:
             demand.granted = 0
             left -= demand.bitrates[0]
     grew = True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from signalling.media.embedded import codecs, sdp
-from signalling.media.embedded.codecs import Chosen, Palette
+from signalling.media.embedded.codecs import Forwarded, Palette
 from signalling.media.embedded.layer import Layer
 from signalling.media.embedded.publisher import Ingress
 from signalling.media.embedded.sdp import Description, Section, Transport, Unacceptable
@@ -106,32 +106,24 @@ def ingresses_of(
         chosen = codecs.choose(section) if section.mid in sources else None
         if chosen is None:
             continue
-        source = sources[section.mid]
+        source, forwarded = sources[section.mid], palette.forwarded(chosen)
         before = known.get(section.mid)
-        if before and _same(before, section, chosen, source):
-            before.section = section
-            found[section.mid] = before
-            continue
-        forwarded = palette.forwarded(chosen)
-        layers = [Layer(rid, chosen.codec.clock_rate) for rid in section.rids or ("",)]
+        if before is not None and _goes_on(before, section, source, forwarded):
+            track = before.track
+        else:
+            layers = [Layer(rid, chosen.codec.clock_rate) for rid in section.rids or ("",)]
+            track = Track(participant_id, source, cname, forwarded, layers)
         ids = {uri: local for local, uri in codecs.extensions_taken(section)}
-        found[section.mid] = Ingress(
-            section,
-            chosen,
-            Track(participant_id, source, cname, forwarded, layers),
-            renamed=tuple((local, codecs.IDS[uri]) for uri, local in ids.items() if local != codecs.IDS[uri]),
-            ids=ids,
-        )
+        renamed = tuple((local, codecs.IDS[uri]) for uri, local in ids.items() if local != codecs.IDS[uri])
+        found[section.mid] = Ingress(section, chosen, track, renamed, ids)
     return found
 
 
-def _same(before: Ingress, section: Section, chosen: Chosen, source: Source) -> bool:
-    return (
-        before.track.source == source
-        and before.chosen.codec == chosen.codec
-        and before.section.rids == section.rids
-        and before.section.extensions == section.extensions
-    )
+def _goes_on(before: Ingress, section: Section, source: Source, forwarded: Forwarded) -> bool:
+    """Whether it still is the same for those who receive it."""
+    track = before.track
+    same = (track.source, track.forwarded) == (source, forwarded)
+    return same and before.section.rids == section.rids
 
 
 def answer(offer: Description, ingresses: Mapping[str, Ingress], transport: Transport, version: int) -> str:

@@ -76,16 +76,22 @@ class Publisher:
     def describe(self, ingresses: dict[str, Ingress]) -> None:
         """From here on these sections are sent. Streams of sections that are gone are forgotten."""
         self.ingresses = ingresses
-        self._streams = {
-            ssrc: stream
-            for ssrc, stream in self._streams.items()
-            if ingresses.get(stream.ingress.section.mid) is stream.ingress
-        }
+        before, self._streams = self._streams, {}
+        for ssrc, stream in before.items():
+            self._bind_again(ssrc, stream)
         for ingress in ingresses.values():
             number = ingress.ids.get(codecs.TRANSPORT_SEQUENCE)
             self._transport_id = number if number is not None else self._transport_id
             if not ingress.section.rids:
                 self._bind_described(ingress)
+
+    def _bind_again(self, ssrc: int, stream: _Stream) -> None:
+        """What is known goes on: names are not repeated once they are known (RFC 8852, section 3)."""
+        ingress = self.ingresses.get(stream.ingress.section.mid)
+        if ingress is not None:
+            layer = next((each for each in ingress.track.layers if each.rid == stream.layer.rid), None)
+            if layer is not None:
+                self._bind(ssrc, ingress, layer, is_repair=stream.is_repair)
 
     def _bind_described(self, ingress: Ingress) -> None:
         repairs = dict(ingress.section.repairs)

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalling.media.embedded.bandwidth import Demand, Estimate, allocate, hold, try_more
+from signalling.media.embedded.bandwidth import OVERDRAFT, Demand, Estimate, allocate, hold, try_more
 from signalling.media.embedded.speakers import SILENCE, Speakers
 
 LADDER = (100_000.0, 400_000.0, 1_200_000.0)
@@ -22,7 +22,9 @@ def test_nothing_is_shared_out_twice_and_nobody_goes_without_while_others_have_p
     demands = [Demand(LADDER, most, weight, current) for most, weight, current in wishes]
     allocate(demands, bitrate)
     used = sum(LADDER[each.granted] for each in demands if each.granted >= 0)
-    assert used <= bitrate
+    least = sum(LADDER[0] for each in demands if each.granted >= 0)
+    assert used <= max(bitrate, least)
+    assert least <= bitrate * (1 + OVERDRAFT)
     assert all(each.granted <= each.most for each in demands)
     left = bitrate - used
     for each in demands:

@@ -28,20 +28,23 @@ class Stage:
     def __init__(self) -> None:
         self.said: list[bytes] = []
         self.publisher = Publisher(self.said.append)
-        description = negotiation.read_offer(OFFER)
+        self.palette = Palette()
+        self.describe(OFFER)
+        self.got: dict[str, list[bytes]] = {"0": [], "1": []}
+        for mid, ingress in self.publisher.ingresses.items():
+            ingress.track.receivers.append(DownTrack(ingress.track, self.got[mid].append))
+
+    def describe(self, offer: str) -> None:
         self.publisher.describe(
             negotiation.ingresses_of(
-                description,
+                negotiation.read_offer(offer),
                 {"0": "microphone", "1": "camera"},
-                {},
-                Palette(),
+                self.publisher.ingresses,
+                self.palette,
                 participant_id=UUID(int=1),
                 cname="me",
             )
         )
-        self.got: dict[str, list[bytes]] = {"0": [], "1": []}
-        for mid, ingress in self.publisher.ingresses.items():
-            ingress.track.receivers.append(DownTrack(ingress.track, self.got[mid].append))
 
     @property
     def picture(self) -> Track:
@@ -111,6 +114,22 @@ def test_a_layer_that_begins_again_with_another_ssrc_goes_on_at_its_next_keyfram
     assert numbers == [1, 2], "without a hole for the subscriber"
     stage.send(7, 2)
     assert len(stage.got["1"]) == 2, "the first one is nobody's any more"
+
+
+def test_what_is_known_goes_on_when_the_description_is_said_anew() -> None:
+    """A screen is shared: the camera's section offers less than before, its packets bear no names any more."""
+    stage = Stage()
+    stage.send(7, 1, KEYFRAME, mid="1", rid="f")
+    track = stage.picture
+    leaner = OFFER.replace("a=extmap:12 urn:unheard:of\r\n", "").replace("a=rtcp-fb:96 goog-remb\r\n", "")
+    stage.describe(leaner)
+    assert stage.picture is track
+    stage.send(7, 2)
+    assert len(stage.got["1"]) == 2
+    stage.describe(OFFER.replace("96 97 102 103", "102 103"))
+    assert stage.picture is not track
+    stage.publisher.take_rtp(made(7, 3, b"\x65" + bytes(20), payload_type=102), 1.0)
+    assert stage.picture.layers[1].ssrc == 7
 
 
 def test_lies_lead_nowhere() -> None:

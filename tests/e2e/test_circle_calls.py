@@ -1,0 +1,74 @@
+"""A circle's call in real browsers: everybody sees and hears everybody, through the server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.e2e.arrange import CIRCLE, at_the_door, circle_meeting_now, enter
+from tests.e2e.browser import open_browser
+from tests.e2e.people import in_call
+from tests.e2e.served import Served
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+RECEIVED = """async () => Object.fromEntries(await Promise.all(
+  [...window.mentorspanCall.participants.values()].map(
+    async ({ id, name }) => [name, await window.mentorspanCall.statsOf(id)])))"""
+
+
+async def received(page: Page) -> dict[str, dict[str, Any]]:
+    """What this page decodes, by who it is from."""
+    found: dict[str, dict[str, Any]] = await page.evaluate(RECEIVED)
+    return found
+
+
+async def decodes_all(page: Page, others: int, seconds: float = 30) -> None:
+    """Pictures and sound of so many others come, and go on coming."""
+    before = await received(page)
+    now = before
+    for _ in range(int(seconds / 0.5)):
+        await asyncio.sleep(0.5)
+        now = await received(page)
+        if len(now) == others and all(_grew(before.get(name), now[name]) for name in now):
+            return
+    raise AssertionError(f"not everybody is seen and heard: {before} then {now}")
+
+
+def _grew(before: dict[str, Any] | None, now: dict[str, Any]) -> bool:
+    then = before or {"framesDecoded": 0, "totalAudioEnergy": 0}
+    return now["framesDecoded"] > then["framesDecoded"] and now["totalAudioEnergy"] > then["totalAudioEnergy"]
+
+
+@asynccontextmanager
+async def circle_call(served: Served) -> AsyncIterator[list[Page]]:
+    """Three people in three browsers, in the call."""
+    meeting_id = await circle_meeting_now(served)
+    async with AsyncExitStack() as stack:
+        pages = []
+        for email in CIRCLE:
+            browser = await stack.enter_async_context(open_browser())
+            pages.append(await at_the_door(served, browser, email, meeting_id))
+            await enter(pages[-1])
+        for page in pages:
+            await in_call(page)
+        yield pages
+
+
+async def test_three_people_see_and_hear_each_other(served: Served) -> None:
+    async with circle_call(served) as pages:
+        for page in pages:
+            await decodes_all(page, 2)
+        lead, first, second = pages
+        await first.get_by_role("button", name="Share screen").click()
+        for page in (lead, second):
+            await expect(page.get_by_label("Screen of Priya Raman")).to_be_visible()
+        await second.evaluate("mentorspanCall.socket.drop()")
+        await in_call(second)
+        await decodes_all(second, 2)
+        await first.get_by_role("button", name="Leave").click()
+        for page in (lead, second):
+            await decodes_all(page, 1)

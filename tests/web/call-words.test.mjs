@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { worst } from "../../web/client/quality.js";
-import { connectionWords, hereWords, isReached, withThem } from "../../web/view/call-words.js";
+import { connectionWords, hereWords, insteadWords, isReached, isSpeaking, withThem } from "../../web/view/call-words.js";
 
 const NAMES = ["Amina Yusuf", "Ben Carter", "Dele Adeyemi", "Eve Okafor", "Farid Haddad"];
 const somebody = (name, more = {}) => ({ id: name, name, audio: true, video: true, state: "online", ...more });
@@ -30,6 +30,24 @@ test("somebody who sends is reached when their sound or picture is there", () =>
   assert.equal(isReached(callWith([amina], connected), amina), false);
   assert.equal(isReached(callWith([amina], { ...connected, streamOf: () => ({}) }), amina), true);
   assert.equal(isReached(callWith([amina], { ...connected, topology: "direct" }), amina), true);
+});
+
+test("in the place of a picture stands why it is not there", () => {
+  const [amina] = people(1);
+  const call = (more) => callWith([amina], { connectionWith: () => "connected", streamOf: () => ({}), isPaused: () => false, ...more });
+  const paused = { isPaused: (id, source) => id === amina.id && source === "camera" };
+  assert.equal(insteadWords(call(), amina), "");
+  assert.equal(insteadWords(call(paused), amina), "Picture paused: your connection is slow");
+  assert.equal(insteadWords(call(paused), { ...amina, video: false }), "Amina's camera is off");
+  assert.equal(insteadWords(call({ ...paused, streamOf: () => null }), amina), "Connecting to Amina …");
+});
+
+test("who speaks does so with their microphone on", () => {
+  const call = callWith([], { speakers: ["ben"] });
+  assert.equal(isSpeaking(call, "ben", { audio: true }), true);
+  assert.equal(isSpeaking(call, "ben", { audio: false }), false);
+  assert.equal(isSpeaking(call, "amina", { audio: true }), false);
+  assert.equal(isSpeaking(null, null, { audio: true }), false);
 });
 
 test("who is here is said name by name, and in numbers for many", () => {

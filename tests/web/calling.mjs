@@ -34,6 +34,14 @@ export const hear = async (message) => {
   await settle();
 };
 
+/** What the server of a forwarded call offers, one section for each of `[mid, participant, source]`; others are there and carry nothing. */
+export const offered = (tracks, { generation = 1, empty = [] } = {}) => {
+  const sections = [...tracks.map(([mid, , source]) => [mid, source]), ...empty];
+  const sdp = sections.map(([mid, source]) => `m=${/camera|screen$/.test(source) ? "video" : "audio"} 9 x 0\r\na=mid:${mid}\r\n`).join("");
+  const named = tracks.map(([mid, participant_id, source]) => ({ mid, participant_id, source }));
+  return hear({ type: "offer", from: null, pc: "subscribe", generation, sdp: `v=0\r\n${sdp}`, tracks: named });
+};
+
 /** Lose the socket and come back with this welcome. */
 export const comeBack = async (more = {}) => {
   if (more.resumed === false) seq = 0;

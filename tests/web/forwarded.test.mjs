@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { FakePeerConnection, FakeTrack } from "./browser.mjs";
-import { comeBack, enter, hear, leave, person, sent, settle, wait } from "./calling.mjs";
+import { comeBack, enter, hear, leave, offered, person, sent, settle, wait } from "./calling.mjs";
 
 /** @type {Awaited<ReturnType<typeof enter>>} */
 let call;
@@ -13,13 +13,6 @@ const forwarded = async (tracks = { audio: sound(), video: picture() }, particip
   call = await enter({ kind: "forwarded", tracks, participants });
 };
 const answered = (generation = 1) => hear({ type: "answer", from: null, pc: "publish", generation, sdp: "answer of server" });
-/** What the server offers, one section for each of `[mid, participant, source]`; others are there and carry nothing. */
-const offered = (tracks, { generation = 1, empty = [] } = {}) => {
-  const sections = [...tracks.map(([mid, , source]) => [mid, source]), ...empty];
-  const sdp = sections.map(([mid, source]) => `m=${/camera|screen$/.test(source) ? "video" : "audio"} 9 x 0\r\na=mid:${mid}\r\n`).join("");
-  const named = tracks.map(([mid, participant_id, source]) => ({ mid, participant_id, source }));
-  return hear({ type: "offer", from: null, pc: "subscribe", generation, sdp: `v=0\r\n${sdp}`, tracks: named });
-};
 const [publish, subscribe] = [() => connection("publish"), () => connection("subscribe")];
 const connection = (which) => FakePeerConnection.all.findLast(({ localDescription }) => localDescription?.type === (which === "publish" ? "offer" : "answer"));
 const kinds = (stream) => stream?.getTracks().map(({ kind }) => kind) ?? null;
@@ -219,10 +212,10 @@ test("figures are told for each connection, and for each participant", async () 
   const inbound = (more) => new Map([["x", { type: "inbound-rtp", ...more }]]);
   const [microphone, camera, other] = subscribe().getReceivers();
   microphone.stats = inbound({ totalAudioEnergy: 0.5, packetsReceived: 50 });
-  camera.stats = inbound({ framesDecoded: 30, frameWidth: 640, packetsReceived: 100 });
+  camera.stats = inbound({ framesDecoded: 30, frameWidth: 640, frameHeight: 480, packetsReceived: 100 });
   other.stats = inbound({ framesDecoded: 7, frameWidth: 320, packetsReceived: 9 });
-  assert.deepEqual(await call.statsOf("ben"), { framesDecoded: 30, frameWidth: 640, totalAudioEnergy: 0.5, packetsReceived: 150 });
-  assert.deepEqual(await call.statsOf("nobody"), { framesDecoded: 0, frameWidth: 0, totalAudioEnergy: 0, packetsReceived: 0 });
+  assert.deepEqual(await call.statsOf("ben"), { framesDecoded: 30, frameWidth: 640, frameHeight: 480, totalAudioEnergy: 0.5, packetsReceived: 150 });
+  assert.deepEqual(await call.statsOf("nobody"), { framesDecoded: 0, frameWidth: 0, frameHeight: 0, totalAudioEnergy: 0, packetsReceived: 0 });
 });
 
 test("the server's addresses stand in its descriptions: it is told no candidates, and says none", async () => {

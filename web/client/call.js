@@ -2,7 +2,8 @@ import { CallSocket } from "./socket.js";
 import { Direct } from "./direct.js";
 import { Forwarded } from "./forwarded.js";
 import { configurationOf } from "./link.js";
-import { Meter, receivedOf, totalsOf, worst } from "./quality.js";
+import { figuresOf, Meter, receivedBy, worst } from "./quality.js";
+import { Views } from "./views.js";
 
 /**
  * A call: who is in it, their sound and picture, and how it is going. Needs no page and no framework.
@@ -13,11 +14,12 @@ import { Meter, receivedOf, totalsOf, worst } from "./quality.js";
  *
  * Events: `change` (anything below changed), `joined` and `left` (detail: the participant, and why they left),
  * `media` (somebody muted or unmuted), `screen` (detail: the participant, and whether they share it now),
+ * `speakers` (detail.speakers: others speak now, or nobody does),
  * `ended` (detail.reason), `trouble` (detail.code, detail.words).
  */
 
 /** @import { Paths, Sources } from "./paths.js" */
-/** @import { Grant, Heard, Media, Participant, Welcome } from "./protocol.js" */
+/** @import { Grant, Heard, Media, Participant, Source, Viewed, Welcome } from "./protocol.js" */
 /** @typedef {"connecting" | "connected" | "reconnecting" | "ended"} CallState */
 
 const QUALITY_EVERY_MS = 2_000;
@@ -41,6 +43,8 @@ export class Call extends EventTarget {
   topology = null;
   /** My own screen, while it is shared. @type {MediaStream | null} */
   screen = null;
+  /** Who speaks in a forwarded call, the dominant one first; I may be among them. @type {string[]} */
+  speakers = [];
   #online = false;
   /** How sound and picture travel. @type {Paths | null} */
   #paths = null;
@@ -51,6 +55,7 @@ export class Call extends EventTarget {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #measuring;
   #meter = new Meter();
+  #views = new Views((tracks) => this.socket.say({ type: "view", tracks }));
 
   /**
    * @param {object} given
@@ -149,6 +154,26 @@ export class Call extends EventTarget {
   }
 
   /**
+   * Say how large somebody's picture is shown; in a forwarded call nothing larger is sent.
+   * @param {string} participantId
+   * @param {Viewed["source"]} source
+   * @param {number} height in the screen's own pixels, 0 when it is not shown
+   */
+  look(participantId, source, height) {
+    const there = source === "screen" ? this.screenOf(participantId) !== null : this.participants.has(participantId);
+    if (there) this.#views.look(participantId, source, height);
+  }
+
+  /**
+   * Whether somebody's picture is held back because my network has no room for it.
+   * @param {string} participantId
+   * @param {Source} source
+   */
+  isPaused(participantId, source) {
+    return this.#paths?.isPaused(participantId, source) ?? false;
+  }
+
+  /**
    * How the connection that one participant comes by stands.
    * @param {string} participantId
    * @returns {RTCPeerConnectionState}
@@ -165,12 +190,7 @@ export class Call extends EventTarget {
 
   /** Everything the browser measures, one entry per peer connection. */
   async stats() {
-    return Promise.all(
-      (this.#paths?.links() ?? []).map(async ({ pc, participantId, link }) => {
-        const reports = [...(await link.pc.getStats()).values()];
-        return { pc, participantId, state: link.state, generation: link.generation, ...totalsOf(reports), reports };
-      }),
-    );
+    return Promise.all((this.#paths?.links() ?? []).map(figuresOf));
   }
 
   /**
@@ -178,10 +198,7 @@ export class Call extends EventTarget {
    * @param {string} participantId
    */
   async statsOf(participantId) {
-    const tracks = this.streamOf(participantId)?.getTracks() ?? [];
-    const receivers = this.#paths?.linkFrom(participantId)?.pc.getReceivers() ?? [];
-    const found = await Promise.all(receivers.filter(({ track }) => tracks.includes(track)).map((receiver) => receiver.getStats()));
-    return receivedOf(found.flatMap((each) => [...each.values()]));
+    return receivedBy(this.#paths?.linkFrom(participantId) ?? null, this.streamOf(participantId)?.getTracks() ?? []);
   }
 
   /** @param {boolean} renew */
@@ -210,6 +227,8 @@ export class Call extends EventTarget {
       case "offer":
       case "answer":
       case "candidate": return this.#paths?.heard(message);
+      case "track_state": return this.#paths?.told(message);
+      case "speakers": return this.#speak(message.participant_ids);
       case "error": return this.#emit("trouble", { code: message.code, words: message.detail });
     }
   }
@@ -225,6 +244,7 @@ export class Call extends EventTarget {
     for (const participant of welcome.participants) this.participants.set(participant.id, participant);
     if (welcome.resumed && this.#paths) this.#paths.resumed();
     else this.#begin(welcome);
+    if (this.topology === "forwarded") this.#views.begin();
     this.#changed();
   }
 
@@ -232,6 +252,7 @@ export class Call extends EventTarget {
   #begin({ topology, participants }) {
     this.#paths?.close();
     this.topology = topology;
+    this.#speak([]);
     const surroundings = {
       configuration: () => this.#configuration,
       sources: () => this.#sources(),
@@ -259,7 +280,16 @@ export class Call extends EventTarget {
    */
   #screened(id, on) {
     const participant = this.participants.get(id);
+    if (!on) this.#views.forget(id, "screen");
     if (participant) this.#emit("screen", { participant, on });
+  }
+
+  /** @param {string[]} ids */
+  #speak(ids) {
+    if (ids.join() === this.speakers.join()) return;
+    this.speakers = ids;
+    this.#emit("speakers", { speakers: ids });
+    this.#changed();
   }
 
   /**
@@ -288,6 +318,8 @@ export class Call extends EventTarget {
     const participant = this.participants.get(id);
     this.participants.delete(id);
     this.#paths?.departed(id);
+    this.#views.forget(id, "camera", "screen");
+    this.#speak(this.speakers.filter((each) => each !== id));
     if (participant) this.#emit("left", { participant, reason });
     this.#changed();
   }
@@ -309,6 +341,7 @@ export class Call extends EventTarget {
   /** @param {boolean} open */
   #opened(open) {
     this.#online = open;
+    if (!open) this.#views.hold();
     this.#changed();
   }
 
@@ -318,9 +351,11 @@ export class Call extends EventTarget {
     this.state = "ended";
     this.endedBecause = reason;
     clearInterval(this.#measuring);
+    this.#views.hold();
     this.#paths?.close();
     this.#paths = null;
     this.screen = null;
+    this.speakers = [];
     this.participants.clear();
     this.#emit("ended", { reason });
     this.#changed();

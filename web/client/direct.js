@@ -78,6 +78,13 @@ export class Direct {
     return null;
   }
 
+  /** Nobody stands between two who could hold a picture back. */
+  told() {}
+
+  isPaused() {
+    return false;
+  }
+
   /** @param {string} id */
   connectionWith(id) {
     return this.#links.get(id)?.state ?? "new";

@@ -4,7 +4,7 @@ import { Subscription } from "./subscription.js";
 /** A forwarded call: sound and picture of everybody pass through the server. */
 
 /** @import { OpenLink, Paths, Surroundings } from "./paths.js" */
-/** @import { HeardCandidate, HeardDescription, Source } from "./protocol.js" */
+/** @import { HeardCandidate, HeardDescription, Source, TrackState } from "./protocol.js" */
 
 /** Stands for the server where others have a participant. */
 const SERVER = "server";
@@ -48,6 +48,11 @@ export class Forwarded {
     if (signal.pc === "subscribe") void this.#subscription.offered(signal);
   }
 
+  /** @param {TrackState} state */
+  told(state) {
+    this.#subscription.told(state);
+  }
+
   /**
    * @param {Source} source
    * @param {MediaStreamTrack | null} track
@@ -64,6 +69,14 @@ export class Forwarded {
   /** @param {string} id */
   screenOf(id) {
     return this.#subscription.screens.get(id) ?? null;
+  }
+
+  /**
+   * @param {string} id
+   * @param {Source} source
+   */
+  isPaused(id, source) {
+    return this.#subscription.isPaused(id, source);
   }
 
   /** Everybody comes by the same connection. */

@@ -1,6 +1,6 @@
 /** The two ways in which sound and picture travel, Direct and Forwarded, as a call sees them. */
 import type { Link } from "./link.js";
-import type { HeardCandidate, HeardDescription, Participant, Said, Source } from "./protocol.js";
+import type { HeardCandidate, HeardDescription, Participant, Said, Source, TrackState } from "./protocol.js";
 
 export type Sources = Record<Source, MediaStreamTrack | null>;
 
@@ -30,11 +30,15 @@ export interface Paths {
   /** Somebody else's socket was lost and is back. */
   returned(id: string): void;
   heard(signal: HeardDescription | HeardCandidate): void;
+  /** The network has room for a picture, or has not. */
+  told(state: TrackState): void;
   /** Send another track, or none. */
   send(source: Source, track: MediaStreamTrack | null): Promise<void>;
   /** Camera and microphone. */
   streamOf(id: string): MediaStream | null;
   screenOf(id: string): MediaStream | null;
+  /** Whether this picture is held back because the network has no room for it. */
+  isPaused(id: string, source: Source): boolean;
   connectionWith(id: string): RTCPeerConnectionState;
   /** Of all connections that the call needs now. */
   states(): RTCPeerConnectionState[];

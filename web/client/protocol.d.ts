@@ -28,6 +28,10 @@ interface Signal { pc: string; generation: number }
 export type Source = "microphone" | "camera" | "screen" | "screen_audio";
 export interface PublishedTrack { mid: string; source: Source }
 export interface ForwardedTrack extends PublishedTrack { participant_id: string }
+/** How large a picture is shown: `height` in the screen's own pixels, 0 when it is not shown. */
+export interface Viewed { participant_id: string; source: "camera" | "screen"; height: number }
+/** Whether the network has room for a picture. */
+export interface TrackState { type: "track_state"; seq: number; participant_id: string; source: Source; state: "active" | "paused" }
 
 export type HeardDescription = Description & Signal & { seq: number; from: string | null; tracks?: ForwardedTrack[] };
 export type HeardCandidate = { type: "candidate"; seq: number; from: string | null; candidate: CandidateLine | null } & Signal;
@@ -38,6 +42,7 @@ export type Said =
   | (Description & Signal & { to: string | null; tracks?: PublishedTrack[] })
   | ({ type: "candidate"; to: string | null; candidate: CandidateLine | null } & Signal)
   | ({ type: "restart"; pc: "subscribe"; generation: number })
+  | { type: "view"; tracks: Viewed[] }
   | ({ type: "media" } & Media)
   | { type: "leave" }
   | { type: "ping" };
@@ -64,6 +69,8 @@ export type Heard =
   | { type: "participant_connection"; seq: number; participant_id: string; state: "online" | "reconnecting" }
   | HeardDescription
   | HeardCandidate
+  | TrackState
+  | { type: "speakers"; seq: number; participant_ids: string[] }
   | { type: "error"; seq: number; code: string; detail: string; about: string | null }
   | { type: "ended"; seq: number; reason: string }
   | { type: "pong" };

@@ -35,13 +35,26 @@ export function totalsOf(reports) {
 }
 
 /**
- * What came in from one participant.
- * @param {any[]} reports of the receivers of their tracks
+ * Everything that the browser measures of one peer connection.
+ * @param {import("./paths.js").OpenLink} open
  */
-export function receivedOf(reports) {
+export async function figuresOf({ pc, participantId, link }) {
+  const reports = [...(await link.pc.getStats()).values()];
+  return { pc, participantId, state: link.state, generation: link.generation, ...totalsOf(reports), reports };
+}
+
+/**
+ * What came in of these tracks.
+ * @param {import("./link.js").Link | null} link
+ * @param {MediaStreamTrack[]} tracks
+ */
+export async function receivedBy(link, tracks) {
+  const receivers = (link?.pc.getReceivers() ?? []).filter(({ track }) => tracks.includes(track));
+  const reports = (await Promise.all(receivers.map((each) => each.getStats()))).flatMap((each) => [...each.values()]);
   const { framesDecoded, totalAudioEnergy, packetsReceived } = totalsOf(reports);
-  const widths = reports.filter(({ type }) => type === "inbound-rtp").map((each) => each.frameWidth ?? 0);
-  return { framesDecoded, frameWidth: Math.max(0, ...widths), totalAudioEnergy, packetsReceived };
+  const inbound = reports.filter(({ type }) => type === "inbound-rtp");
+  const largest = (/** @type {string} */ name) => Math.max(0, ...inbound.map((each) => each[name] ?? 0));
+  return { framesDecoded, frameWidth: largest("frameWidth"), frameHeight: largest("frameHeight"), totalAudioEnergy, packetsReceived };
 }
 
 /** @type {Quality[]} */

@@ -3,7 +3,7 @@ import { Link } from "./link.js";
 /** What this side receives in a forwarded call: one connection with the server, on which only the server offers. */
 
 /** @import { Surroundings } from "./paths.js" */
-/** @import { ForwardedTrack, HeardDescription, Source } from "./protocol.js" */
+/** @import { ForwardedTrack, HeardDescription, Source, TrackState } from "./protocol.js" */
 
 const PC = "subscribe";
 
@@ -14,6 +14,10 @@ export class Subscription {
   people = new Map();
   /** What each participant shares. @type {Map<string, MediaStream>} */
   screens = new Map();
+  /** The section of each track, as it was named last. @type {Map<string, string>} */
+  #named = new Map();
+  /** Tracks that the server holds back. @type {Set<string>} */
+  #paused = new Set();
 
   /** @param {Surroundings} given */
   constructor(given) {
@@ -27,6 +31,21 @@ export class Subscription {
     if (link && link === this.link) this.#sort(description.tracks ?? []);
   }
 
+  /** @param {TrackState} state */
+  told({ participant_id: id, source, state }) {
+    if (state === "paused") this.#paused.add(key(id, source));
+    else this.#paused.delete(key(id, source));
+    this.given.changed();
+  }
+
+  /**
+   * @param {string} id
+   * @param {Source} source
+   */
+  isPaused(id, source) {
+    return this.#paused.has(key(id, source));
+  }
+
   /** @param {string} id */
   departed(id) {
     this.people.delete(id);
@@ -38,6 +57,7 @@ export class Subscription {
     this.link = null;
     this.people.clear();
     this.screens.clear();
+    this.#paused.clear();
   }
 
   /**
@@ -48,6 +68,8 @@ export class Subscription {
     if (this.link?.generation === generation) return this.link;
     if (this.link && generation < this.link.generation) return null;
     this.link?.close();
+    // On a new connection all tracks begin anew.
+    this.#paused.clear();
     this.link = this.#open(generation);
     return this.link;
   }
@@ -76,6 +98,7 @@ export class Subscription {
   #sort(tracks) {
     const sections = new Map((this.link?.pc.getTransceivers() ?? []).map(({ mid, receiver }) => [mid, receiver.track]));
     const shown = new Set(this.screens.keys());
+    this.#name(tracks);
     for (const streams of [this.people, this.screens]) {
       const ofPeople = streams === this.people;
       /** @type {Map<string, MediaStreamTrack[]>} */
@@ -90,6 +113,21 @@ export class Subscription {
     for (const id of this.screens.keys()) if (!shown.has(id)) this.given.screened(id, true);
     this.given.changed();
   }
+
+  /** What moved to another section is another track, and what went is none: nobody says that these are not paused. @param {ForwardedTrack[]} tracks */
+  #name(tracks) {
+    const named = new Map(tracks.map(({ participant_id: id, source, mid }) => [key(id, source), mid]));
+    for (const each of this.#paused) if (named.get(each) !== this.#named.get(each)) this.#paused.delete(each);
+    this.#named = named;
+  }
+}
+
+/**
+ * @param {string} id
+ * @param {Source} source
+ */
+function key(id, source) {
+  return `${id} ${source}`;
 }
 
 /** @param {Source} source */

@@ -1,6 +1,7 @@
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { Avatar, firstName, From, Icon } from "./parts.js";
-import { isReached, mutedWords, withThem } from "./call-words.js";
+import { useInSight, useLook } from "./call-look.js";
+import { insteadWords, isReached, isSpeaking, mutedWords, PAUSED, withThem } from "./call-words.js";
 import { company } from "./mentoring.js";
 import { Live, Picture } from "./picture.js";
 import { useSession } from "./session.js";
@@ -14,32 +15,44 @@ import { useSession } from "./session.js";
 /** From so many others on my own picture stands beside theirs and not upon them. */
 const CROWD = 3;
 
+/** A ring and a sign; the word stands with the name. */
+function Speaking() {
+  return html`<span class="speaking"><span><${Icon} name="audio-lines" /></span></span>`;
+}
+
 /** @param {{call: Call, participant: Participant, meeting: Meeting}} props */
 function Remote({ call, participant, meeting }) {
   const { membership } = useSession();
+  const tile = useLook(call, participant.id, "camera");
   const stream = call.streamOf(participant.id);
-  const reached = isReached(call, participant);
-  const seen = participant.video && reached;
+  const instead = insteadWords(call, participant);
+  const connecting = !isReached(call, participant);
+  const speaking = isSpeaking(call, participant.id, participant);
   const person = company(meeting).find(({ id }) => id === participant.membership_id);
-  return html`<figure class="remote">
-    ${stream && html`<${Live} stream=${stream} label=${`Picture of ${participant.name}`} hidden=${!seen} />`}
-    ${!seen && html`<div class="no-picture">
+  return html`<figure class="remote" ref=${tile} data-participant=${participant.id}>
+    ${stream && html`<${Live} stream=${stream} label=${`Picture of ${participant.name}`} hidden=${instead !== ""} />`}
+    ${instead && html`<div class="no-picture">
       <${Avatar} id=${participant.membership_id} name=${participant.name} size="large" />
-      <p>${reached ? `${firstName(participant.name)}'s camera is off` : `Connecting to ${firstName(participant.name)} …`}</p>
+      <p>${instead}</p>
     </div>`}
     <figcaption class="plate">
       ${!participant.audio && html`<${Icon} name="mic-off" />`}
-      <span><b>${participant.name}</b> ${person ? html`<${From} organisation=${person.organisation} mine=${membership?.organisation} />` : participant.organisation}
+      <span><b>${participant.name}</b>${speaking && html`<span class="unseen">, speaking,</span>`} ${person ? html`<${From} organisation=${person.organisation} mine=${membership?.organisation} />` : participant.organisation}
         ${mutedWords(participant) && html`<small>${mutedWords(participant)}</small>`}
-        ${!reached && html`<small class="connecting">connecting …</small>`}</span>
+        ${connecting && html`<small class="in-small">connecting …</small>`}
+        ${instead === PAUSED && html`<small class="in-small">${PAUSED}</small>`}</span>
     </figcaption>
+    ${speaking && html`<${Speaking} />`}
   </figure>`;
 }
 
-/** @param {{participant: Participant, stream: MediaStream}} props */
-function Screen({ participant, stream }) {
-  return html`<figure class="remote screen">
-    <${Live} stream=${stream} label=${`Screen of ${participant.name}`} />
+/** @param {{call: Call, participant: Participant, stream: MediaStream}} props */
+function Screen({ call, participant, stream }) {
+  const tile = useLook(call, participant.id, "screen");
+  const paused = call.isPaused(participant.id, "screen");
+  return html`<figure class="remote screen" ref=${tile}>
+    <${Live} stream=${stream} label=${`Screen of ${participant.name}`} hidden=${paused} />
+    ${paused && html`<div class="no-picture"><p>${PAUSED}</p></div>`}
     <figcaption class="plate"><${Icon} name="screen-share" /><span>Screen of <b>${participant.name}</b></span></figcaption>
   </figure>`;
 }
@@ -56,11 +69,12 @@ function Alone({ meeting }) {
   </div>`;
 }
 
-/** @param {{track: MediaStreamTrack | null, media: {audio: boolean, video: boolean}}} props */
-function Self({ track, media }) {
+/** @param {{track: MediaStreamTrack | null, media: {audio: boolean, video: boolean}, speaking: boolean}} props */
+function Self({ track, media, speaking }) {
   return html`<figure class="self">
     ${track && media.video ? html`<${Picture} track=${track} mirrored label="Your own picture" />` : html`<div class="no-picture"><${Icon} name="video-off" /></div>`}
-    <figcaption class="plate">${!media.audio && html`<${Icon} name="mic-off" />`}<span>You${media.audio ? "" : ", muted"}</span></figcaption>
+    <figcaption class="plate">${!media.audio && html`<${Icon} name="mic-off" />`}<span>You${media.audio ? "" : ", muted"}${speaking && html`<span class="unseen">, speaking</span>`}</span></figcaption>
+    ${speaking && html`<${Speaking} />`}
   </figure>`;
 }
 
@@ -95,13 +109,14 @@ export function Stage({ call, meeting, camera, media }) {
   });
   const { box, scrolls } = useScrolling();
   const sharing = screens.length > 0;
+  useInSight(box, sharing ? call?.speakers.find((id) => id !== call.participantId) ?? null : null);
   const selfBeside = sharing || others.length >= CROWD;
   const tiles = Math.max(1, others.length) + (selfBeside ? 1 : 0);
   return html`<div class="stage"><div class=${`pictures ${sharing ? "strip" : ""} ${selfBeside ? "with-self" : ""}`}>
-    ${sharing && html`<div class="screens">${screens.map(({ participant, stream }) => html`<${Screen} key=${participant.id} participant=${participant} stream=${stream} />`)}</div>`}
+    ${sharing && html`<div class="screens">${screens.map(({ participant, stream }) => html`<${Screen} key=${participant.id} call=${call} participant=${participant} stream=${stream} />`)}</div>`}
     <div class="people" ref=${box} role="group" aria-label="People" tabindex=${scrolls ? 0 : undefined} style=${shapeOf(tiles)}>
       ${others.length > 0 && call ? others.map((participant) => html`<${Remote} key=${participant.id} call=${call} participant=${participant} meeting=${meeting} />`) : html`<${Alone} meeting=${meeting} />`}
-      <${Self} key="self" track=${camera} media=${media} />
+      <${Self} key="self" track=${camera} media=${media} speaking=${isSpeaking(call, call?.participantId, media)} />
     </div>
   </div></div>`;
 }

@@ -32,6 +32,29 @@ export function isReached(call, { id, audio, video }) {
   return silent || (call.connectionWith(id) === "connected" && call.streamOf(id) !== null);
 }
 
+export const PAUSED = "Picture paused: your connection is slow";
+
+/**
+ * What stands in the place of somebody's picture, or nothing when it is there.
+ * @param {Call} call
+ * @param {Participant} participant
+ */
+export function insteadWords(call, participant) {
+  if (!isReached(call, participant)) return `Connecting to ${firstName(participant.name)} …`;
+  if (!participant.video) return `${firstName(participant.name)}'s camera is off`;
+  return call.isPaused(participant.id, "camera") ? PAUSED : "";
+}
+
+/**
+ * Whether this person speaks. The server takes a second to notice that somebody turned their microphone off.
+ * @param {Call | null} call
+ * @param {string | null | undefined} id
+ * @param {{audio: boolean}} media
+ */
+export function isSpeaking(call, id, { audio }) {
+  return Boolean(audio && id && call?.speakers.includes(id));
+}
+
 /** @param {Call | null} call */
 export function connectionWords(call) {
   if (!call || call.state === "connecting") return call ? connectingWords(call) : "Connecting …";

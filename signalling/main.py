@@ -181,7 +181,7 @@ def main() -> None:
             runner.run(run(settings))
     except JournalBusy as busy:
         sys.exit(str(busy))
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         sys.exit(f"Cannot start: {error}")
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from signalling.media.addresses import split_address
+
 
 class Settings(BaseSettings):
     """Every name is read as `MENTORSPAN_<NAME>`, the bus's address also as `VALKEY_URL`."""
@@ -54,7 +56,7 @@ class Settings(BaseSettings):
     @classmethod
     def _addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
         for address in addresses:
-            ip_address(address)
+            split_address(address)
         return addresses
 
     @model_validator(mode="after")

@@ -12,7 +12,13 @@ from typing import Final
 START: Final = 1_500_000.0
 """Bits per second that are believed in before anything is known."""
 LEAST: Final = 50_000.0
+FLOOR: Final = 200_000.0
+"""A report of less is believed only when much is lost, too: it follows what is sent, as may be little."""
 LOSS_TOO_MUCH: Final = 0.10
+LOSS_WEIGHT: Final = 0.3
+"""Of the newest report, at most."""
+LOSS_PACKETS: Final = 300
+"""A report about few packets weighs less: about so many say something."""
 DOUBT_SECONDS: Final = 1.0
 """A report is believed when what is sent has been more for so long: estimates lag behind, and shiver."""
 TRIAL_SECONDS: Final = 3.0
@@ -32,6 +38,7 @@ class Estimate:
     def __init__(self) -> None:
         self.bitrate = START
         self._reported: float | None = None
+        self._loss = 0.0
         self._beyond_since: float | None = None
         self._tried_at = float("-inf")
         self._next_trial = 0.0
@@ -42,17 +49,25 @@ class Estimate:
         """The subscriber's own estimate has come; bits per second."""
         self._reported = max(LEAST, bitrate)
 
-    def update(self, sent: float, lost: float, now: float) -> bool:
-        """Given what was sent (bits per second) and lost (0 to 1) of late: whether it was too much."""
+    def update(self, sent: float, lost: float, packets: int, now: float) -> bool:
+        """Whether it is too much: given what was sent (bits per second) and lost since the last time.
+
+        `lost` is a part (0 to 1) of `packets`.
+        """
+        self._loss += min(LOSS_WEIGHT, packets / LOSS_PACKETS) * (lost - self._loss)
+        losing = self._loss > LOSS_TOO_MUCH
         reported = self._reported
+        if reported is not None and not losing:
+            reported = max(FLOOR, reported)
         if reported is None or reported * HEADROOM >= sent:
             self._beyond_since = None
         elif self._beyond_since is None:
             self._beyond_since = now
         beyond = self._beyond_since is not None and now - self._beyond_since >= DOUBT_SECONDS
-        too_much = beyond or lost > LOSS_TOO_MUCH
+        too_much = beyond or losing
         if too_much:
-            self.bitrate = max(LEAST, min(reported or sent, sent * (1 - 0.5 * lost)))
+            fitting = sent * (1 - 0.5 * self._loss)
+            self.bitrate = max(LEAST, min(reported, fitting) if beyond and reported else fitting)
             self._fail(now)
         else:
             self.bitrate = max(self.bitrate if reported is None else reported, sent, LEAST)

@@ -82,7 +82,8 @@ class DownTrack:
         """Timestamp, picture id, TL0PICIDX and time of the newest packet sent."""
         self._repair_number = 0
         self._resent: dict[int, float] = {}
-        self._fresh_loss = 0.0
+        self._reported = (0.0, 0)
+        self._packets_reported = 0
         self._spare = RESEND_OCTETS
         """How many octets may be sent again now."""
 
@@ -98,14 +99,16 @@ class DownTrack:
             if layer is not None and layer is not self.layer:
                 self.track.want_keyframe(layer)
 
-    def take_loss(self) -> float:
-        """What was reported lost since this was asked last: 0 to 1."""
-        lost, self._fresh_loss = self._fresh_loss, 0.0
-        return lost
-
     def lost(self, fraction: float) -> None:
         """The subscriber has reported."""
-        self.fraction_lost = self._fresh_loss = fraction
+        self.fraction_lost = fraction
+        self._reported = (fraction, self.packets - self._packets_reported)
+        self._packets_reported = self.packets
+
+    def take_loss(self) -> tuple[float, int]:
+        """Which part (0 to 1) of how many packets was reported lost since this was asked last."""
+        reported, self._reported = self._reported, (0.0, 0)
+        return reported
 
     def stop(self) -> None:
         """Leave out everything until the next keyframe of what is wanted."""

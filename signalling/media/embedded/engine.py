@@ -16,6 +16,7 @@ from signalling.media.embedded.codecs import Palette
 from signalling.media.embedded.participant import Participant, Site
 from signalling.media.embedded.port import MediaPort
 from signalling.media.embedded.sdp import Unacceptable
+from signalling.media.embedded.selftest import check_libraries
 from signalling.media.embedded.speakers import SILENCE
 from signalling.media.embedded.speakers import Speakers as Voices
 from signalling.media.port import Admission, Outlet
@@ -73,9 +74,11 @@ class EmbeddedEngine:
         self._ticking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Bind the port. Raises `OSError`."""
+        """Bind the port. Raises `OSError`, and `RuntimeError` when a library is not as it should be."""
+        certificate = RTCCertificate.generateCertificate()
+        await check_libraries(certificate)
         port = await MediaPort.open(self._host, self._number)
-        self._site = Site(port, RTCCertificate.generateCertificate(), self._addresses)
+        self._site = Site(port, certificate, self._addresses)
         self._ticking = asyncio.create_task(self._tick())
         log.info("media_port", host=self._host, port=port.address[1], announced=self._addresses)
 
@@ -103,6 +106,8 @@ class EmbeddedEngine:
             changed=call.settle,
             may_publish=admission.may_publish,
         )
+        if call.speakers.now:
+            call.participants[me].tell(Speakers(participant_ids=call.speakers.now))
         call.settle()
 
     async def signal(self, call_id: UUID, sender: UUID, signal: Signal) -> None:

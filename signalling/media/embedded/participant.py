@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from aiortc import RTCCertificate
 
+from signalling.media.addresses import split_address
 from signalling.media.embedded import negotiation
 from signalling.media.embedded.codecs import Palette
 from signalling.media.embedded.port import MediaPort
@@ -47,10 +48,13 @@ class Site:
             for each in certificate.getFingerprints()
             if each.algorithm == "sha-256"
         )
-        number = port.address[1]
+        self.announce(addresses)
+
+    def announce(self, addresses: Iterable[str]) -> None:
+        """Where clients reach the port, from here on: IP addresses, with a port where it is another."""
         self.candidates = tuple(
-            f"{place} 1 udp {_PREFERENCE - place} {address} {number} typ host"
-            for place, address in enumerate(addresses, start=1)
+            f"{place} 1 udp {_PREFERENCE - place} {host} {number or self.port.address[1]} typ host"
+            for place, (host, number) in enumerate(map(split_address, addresses), start=1)
         )
 
 

@@ -38,8 +38,8 @@ class Shares:
             return []
         self._due = now + SHARE_SECONDS
         sent = sum(down.rate.measure(now) for down in downs)
-        lost = max((down.take_loss() for down in downs), default=0.0)
-        too_much = self.estimate.update(sent, lost, now)
+        lost, packets = _lost(downs)
+        too_much = self.estimate.update(sent, lost, packets, now)
         sound = sum(down.rate.bitrate for down in downs if down.track.kind == "audio")
         pictures = [down for down in downs if down.track.kind == "video"]
         layers = [[layer for layer in down.track.layers if layer.is_live(now)] for down in pictures]
@@ -77,6 +77,13 @@ class Shares:
             weight=weight,
             current=live.index(wanted) if wanted in live and wanted is not None else -1,
         )
+
+
+def _lost(downs: Sequence[DownTrack]) -> tuple[float, int]:
+    """Which part of how many packets has been reported lost since this was asked last."""
+    taken = [down.take_loss() for down in downs]
+    sent = sum(packets for _, packets in taken)
+    return sum(share * packets for share, packets in taken) / max(1, sent), sent
 
 
 def _of_use(layers: Sequence[Layer], live: Sequence[Layer], height: int | None) -> int:

@@ -12,6 +12,8 @@ END_SECONDS: Final = 1.0
 MOST_SPEAKERS: Final = 5
 LEAD: Final = 6
 """Decibels by which somebody must be louder to be put before who speaks already."""
+FLOOR_SECONDS: Final = 1.5
+"""Nobody loses the first place sooner while they speak."""
 SILENCE: Final = 127
 
 
@@ -29,6 +31,7 @@ class Speakers:
     def __init__(self) -> None:
         self.now: tuple[UUID, ...] = ()
         self._voices: dict[UUID, _Voice] = {}
+        self._first_since = float("-inf")
 
     def update(self, levels: Mapping[UUID, int], now: float) -> bool:
         """Take everybody's present level (0 loudest, 127 silence); returns whether `now` has changed."""
@@ -39,12 +42,14 @@ class Speakers:
         before = [who for who in self.now if who in speaking]
         joined = sorted(speaking.keys() - set(before), key=lambda who: speaking[who].loudness)
         ordered = before + joined
-        if len(ordered) > 1:
+        if len(ordered) > 1 and now - self._first_since >= FLOOR_SECONDS:
             loudest = min(ordered, key=lambda who: speaking[who].loudness)
             if speaking[loudest].loudness + LEAD < speaking[ordered[0]].loudness:
                 ordered.remove(loudest)
                 ordered.insert(0, loudest)
         found = tuple(ordered[:MOST_SPEAKERS])
+        if found[:1] != self.now[:1]:
+            self._first_since = now
         changed = found != self.now
         self.now = found
         return changed

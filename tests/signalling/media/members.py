@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
 from uuid import UUID, uuid4
 
 import webrtc
+from typing_extensions import override
 
 from signalling.media.embedded.engine import EmbeddedEngine
+from signalling.media.embedded.ice import Address
 from signalling.media.port import Admission
 from signalling.protocol.messages import (
     Answer,
@@ -38,6 +41,21 @@ def described(kind: str, sdp: str) -> webrtc.RTCSessionDescriptionInit:
     return webrtc.RTCSessionDescriptionInit.from_json({"type": kind, "sdp": sdp})
 
 
+class Watch(Meter):
+    """Remembers when each picture came that differs from the one before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    @override
+    def saw(self, size: tuple[int, int], row: bytes) -> None:
+        moved = self.moved
+        super().saw(size, row)
+        if self.moved > moved:
+            self.times.append(time.monotonic())
+
+
 class Member:
     """Somebody in the call. What the engine says to them is carried out in order."""
 
@@ -47,7 +65,7 @@ class Member:
         self.tone = tone
         self.source = Source(tone, 320, 180)
         self._sending = False
-        self.meters: dict[tuple[UUID, str], Meter] = {}
+        self.meters: dict[tuple[UUID, str], Watch] = {}
         """By participant and source."""
         self.carried: dict[str, tuple[UUID, str]] = {}
         self.publish: webrtc.RTCPeerConnection | None = None
@@ -124,7 +142,7 @@ class Member:
 
     def _arrived(self, event: Any) -> None:
         carried = self.carried[event.transceiver.mid]
-        meter = self.meters.setdefault(carried, Meter())
+        meter = self.meters.setdefault(carried, Watch())
         meter.watch(event.track)
 
     def frames(self, other: "Member") -> int:
@@ -170,6 +188,17 @@ class Call:
     def _deliver(self, call_id: UUID, to: UUID, signal: Told) -> None:
         assert call_id == self.id
         next(member for member in self.members if member.id == to).hear(signal)
+
+    @property
+    def address(self) -> Address:
+        """Where the engine is bound."""
+        assert self.engine._site is not None
+        return self.engine._site.port.address
+
+    def announce(self, address: str) -> None:
+        """Name another address in descriptions from here on."""
+        assert self.engine._site is not None
+        self.engine._site.announce([address])
 
     async def join(self, tone: float = 440.0) -> Member:
         """Somebody who listens, and sends nothing yet."""

@@ -43,7 +43,7 @@ def network(capacity: float, seconds: int, ladder: tuple[float, ...] = LADDER) -
         # The receiver believes in half as much again as it gets, but in no more than there is.
         estimate.reported(min(capacity, 1.5 * sent + 10_000) if sent else capacity)
         lost = max(0.0, 1 - capacity / sent) if sent else 0.0
-        too_much = estimate.update(sent, lost, now)
+        too_much = estimate.update(sent, lost, int(sent / 4 / 8000), now)
         demand = Demand(ladder, len(ladder) - 1, 1.0, current)
         allocate([demand], estimate.bitrate)
         if not too_much:
@@ -68,12 +68,12 @@ def test_it_recovers_when_the_network_does() -> None:
     estimate = Estimate()
     for tick in range(40):
         estimate.reported(100_000)
-        estimate.update(1_200_000, 0.5, tick / 4)
+        estimate.update(1_200_000, 0.5, 40, tick / 4)
     assert estimate.bitrate < 110_000
     assert not estimate.may_try(10.0)
     for tick in range(40, 60):
         estimate.reported(3_000_000)
-        estimate.update(100_000, 0.0, tick / 4)
+        estimate.update(100_000, 0.0, 40, tick / 4)
     assert estimate.bitrate == 3_000_000
     assert estimate.may_try(15.0)
 

@@ -117,7 +117,7 @@ def test_a_layer_that_begins_again_with_another_ssrc_goes_on_at_its_next_keyfram
 
 
 def test_what_is_known_goes_on_when_the_description_is_said_anew() -> None:
-    """A screen is shared: the camera's section offers less than before, its packets bear no names any more."""
+    """A screen is shared: the camera's section offers less than before, packets bear no names any more."""
     stage = Stage()
     stage.send(7, 1, KEYFRAME, mid="1", rid="f")
     track = stage.picture

@@ -1,7 +1,7 @@
 """A circle's call in real browsers: everybody sees and hears everybody, through the server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -9,12 +9,14 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.e2e.arrange import CIRCLE, at_the_door, circle_meeting_now, enter
-from tests.e2e.browser import open_browser
+from tests.e2e.browser import DESKTOP, open_browser
 from tests.e2e.people import in_call
 from tests.e2e.served import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+LARGE = 300
+"""More lines than all but the largest layer of the fake camera have."""
 RECEIVED = """async () => Object.fromEntries(await Promise.all(
   [...window.mentorspanCall.participants.values()].map(
     async ({ id, name }) => [name, await window.mentorspanCall.statsOf(id)])))"""
@@ -40,7 +42,7 @@ async def decodes_all(page: Page, others: int, seconds: float = 30) -> None:
 
 def _grew(before: dict[str, Any] | None, now: dict[str, Any]) -> bool:
     then = before or {"framesDecoded": 0, "totalAudioEnergy": 0}
-    return now["framesDecoded"] > then["framesDecoded"] and now["totalAudioEnergy"] > then["totalAudioEnergy"]
+    return all(now[name] > then[name] for name in ("framesDecoded", "totalAudioEnergy"))
 
 
 @asynccontextmanager
@@ -63,12 +65,34 @@ async def test_three_people_see_and_hear_each_other(served: Served) -> None:
         for page in pages:
             await decodes_all(page, 2)
         lead, first, second = pages
+        await follows_the_window(lead)
         await first.get_by_role("button", name="Share screen").click()
         for page in (lead, second):
             await expect(page.get_by_label("Screen of Priya Raman")).to_be_visible()
+            await decodes_all(page, 2)
         await second.evaluate("mentorspanCall.socket.drop()")
         await in_call(second)
         await decodes_all(second, 2)
         await first.get_by_role("button", name="Leave").click()
         for page in (lead, second):
             await decodes_all(page, 1)
+
+
+async def follows_the_window(page: Page) -> None:
+    """The window shrinks and a smaller layer comes; it grows, and so does the picture."""
+    await until_height(page, lambda height: height >= LARGE)
+    await page.set_viewport_size({"width": 360, "height": 480})
+    await until_height(page, lambda height: 0 < height < LARGE)
+    await page.set_viewport_size(DESKTOP)
+    await until_height(page, lambda height: height >= LARGE)
+
+
+async def until_height(page: Page, right: Callable[[int], bool], seconds: float = 40) -> None:
+    """Wait until the first of the others' pictures comes that large, in lines."""
+    heights: list[int] = []
+    for _ in range(int(seconds * 4)):
+        heights = [each["frameHeight"] for each in (await received(page)).values()]
+        if heights and right(heights[0]):
+            return
+        await asyncio.sleep(0.25)
+    raise AssertionError(f"the pictures are {heights} lines high")

@@ -13,7 +13,9 @@ from tests.independent.rest import Refused, Rest
 from tests.independent.services import Services
 
 # The WebRTC engine exists for Linux only among the machines that tests run on.
-collect_ignore_glob = ["test_*wrtc*.py"] if importlib.util.find_spec("wrtc") is None else []
+collect_ignore_glob = (
+    ["test_*wrtc*.py", "test_forwarded*.py"] if importlib.util.find_spec("wrtc") is None else []
+)
 
 
 @dataclass

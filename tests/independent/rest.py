@@ -141,3 +141,29 @@ class Rest:
 
     async def mark_read(self, conversation_id: str, seq: int) -> dict[str, Any]:
         return await self._call("POST", f"/v1/conversations/{conversation_id}/read", {"seq": seq})
+
+    # Coming into an organisation, and into a circle.
+
+    async def invite(self, organisation_id: str, email: str) -> dict[str, Any]:
+        return await self._call("POST", f"/v1/organisations/{organisation_id}/invitations", {"email": email})
+
+    async def sign_up(self, email: str, password: str, name: str, invitation_token: str) -> None:
+        body = {"email": email, "password": password, "name": name, "invitation_token": invitation_token}
+        await self._call("POST", "/v1/accounts", body)
+
+    async def verify(self, token: str, password: str) -> None:
+        await self._call("POST", "/v1/accounts/verify", {"token": token, "password": password})
+
+    async def accept_invitation(self, token: str) -> dict[str, Any]:
+        return await self._call("POST", "/v1/invitations/accept", {"token": token})
+
+    async def mails(self, address: str) -> list[dict[str, Any]]:
+        """What was sent to an address, as development mode shows it."""
+        page = await self._call("GET", "/v1/mailbox", limit="100")
+        return [mail for mail in page["items"] if mail["to"] == address]
+
+    async def create_circle(
+        self, organisation_id: str, title: str, lead_ids: list[str], mentee_ids: list[str]
+    ) -> dict[str, Any]:
+        body = {"title": title, "lead_ids": lead_ids, "mentee_ids": mentee_ids}
+        return await self._call("POST", f"/v1/organisations/{organisation_id}/circles", body)

@@ -11,6 +11,7 @@ from typing import Final
 
 START: Final = 1_500_000.0
 """Bits per second that are believed in before anything is known."""
+MOST_REPORTS: Final = 64
 LEAST: Final = 50_000.0
 FLOOR: Final = 200_000.0
 """A report of less is believed only when much is lost, too: it follows what is sent, as may be little."""
@@ -38,6 +39,7 @@ class Estimate:
     def __init__(self) -> None:
         self.bitrate = START
         self._reported: float | None = None
+        self._reports: dict[frozenset[int], float] = {}
         self._loss = 0.0
         self._beyond_since: float | None = None
         self._tried_at = float("-inf")
@@ -45,9 +47,16 @@ class Estimate:
         self._wait = FIRST_WAIT
         self._on_trial = False
 
-    def reported(self, bitrate: float) -> None:
-        """The subscriber's own estimate has come; bits per second."""
-        self._reported = max(LEAST, bitrate)
+    def reported(self, bitrate: float, ssrcs: frozenset[int] = frozenset()) -> None:
+        """The subscriber's own estimate has come, in bits per second, and which streams it is about.
+
+        Some stacks estimate each stream by itself; then the sum counts.
+        """
+        for others in [each for each in self._reports if not ssrcs or each & ssrcs or not each]:
+            del self._reports[others]
+        if len(self._reports) < MOST_REPORTS:
+            self._reports[ssrcs] = bitrate
+        self._reported = max(LEAST, sum(self._reports.values()))
 
     def update(self, sent: float, lost: float, packets: int, now: float) -> bool:
         """Whether it is too much: given what was sent (bits per second) and lost since the last time.

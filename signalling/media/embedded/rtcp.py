@@ -52,12 +52,13 @@ def read(data: bytes) -> list[AnyRtcpPacket]:
         return []
 
 
-def bitrate_of(packet: RtcpPsfbPacket) -> int | None:
-    """What a subscriber says they can receive, in bits per second (REMB); None if it says nothing."""
+def estimate_of(packet: RtcpPsfbPacket) -> tuple[float, frozenset[int]] | None:
+    """What a subscriber says they can receive (REMB): bits per second, and of which SSRCs."""
     try:
-        return unpack_remb_fci(packet.fci)[0]
+        bitrate, ssrcs = unpack_remb_fci(packet.fci)
     except (ValueError, struct.error, IndexError):
         return None
+    return float(bitrate), frozenset(ssrcs)
 
 
 def ntp(wall: float) -> int:

@@ -15,6 +15,8 @@ from signalling.protocol.messages import MAX_MEDIA_SECTIONS, ForwardedTrack
 
 MOST_SECTIONS: Final = MAX_MEDIA_SECTIONS["subscribe"]
 REPORT_SECONDS: Final = 1.0
+FEW_SECTIONS: Final = 16
+"""So many are not used again when they are empty: not every stack follows a section to another stream."""
 
 
 @dataclass(slots=True)
@@ -64,10 +66,10 @@ class Subscriber:
         return changed
 
     def _place(self, track: Track) -> bool:
-        slot = next(
-            (each for each in self.slots if each.track is None and each.settled and each.kind == track.kind),
-            None,
-        )
+        free = [
+            each for each in self.slots if each.track is None and each.settled and each.kind == track.kind
+        ]
+        slot = free[0] if free and len(self.slots) >= FEW_SECTIONS else None
         if slot is None:
             if len(self.slots) >= MOST_SECTIONS:
                 return False
@@ -172,9 +174,9 @@ class Subscriber:
                 if down is not None:
                     self._want(down)
         elif packet.fmt == rtcp.APPLICATION:
-            bitrate = rtcp.bitrate_of(packet)
-            if bitrate is not None:
-                self.shares.estimate.reported(bitrate)
+            estimate = rtcp.estimate_of(packet)
+            if estimate is not None:
+                self.shares.estimate.reported(*estimate)
 
     def _down(self, ssrc: int) -> DownTrack | None:
         return next((down for down in self.downs if down.track.ssrc == ssrc), None)

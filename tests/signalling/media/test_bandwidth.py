@@ -78,6 +78,20 @@ def test_it_recovers_when_the_network_does() -> None:
     assert estimate.may_try(15.0)
 
 
+def test_estimates_of_single_streams_add_up_and_one_of_all_replaces_them() -> None:
+    estimate = Estimate()
+    for ssrc in (1, 2, 3):
+        estimate.reported(300_000, frozenset({ssrc}))
+    estimate.update(0, 0, 0, 0.0)
+    assert estimate.bitrate == 900_000
+    estimate.reported(100_000, frozenset({2}))
+    estimate.update(0, 0, 0, 1.0)
+    assert estimate.bitrate == 700_000
+    estimate.reported(450_000, frozenset({1, 2, 3, 4}))
+    estimate.update(0, 0, 0, 2.0)
+    assert estimate.bitrate == 450_000
+
+
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
 
 

@@ -47,7 +47,9 @@ async def test_who_speaks_is_told() -> None:
         await until(lambda: other.speakers[-1] == (), seconds=10)
 
 
-async def test_who_leaves_is_taken_away_and_their_place_is_used_again() -> None:
+async def test_who_leaves_is_taken_away_and_another_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are many sections already, an empty one is used again."""
+    monkeypatch.setattr("signalling.media.embedded.subscriber.FEW_SECTIONS", 0)
     async with call() as meeting:
         one, other = await meeting.join(), await meeting.join()
         await one.send()

@@ -1,10 +1,15 @@
 """Doing things in the web client as a person does: by what the page says."""
 
+import asyncio
 import re
+from typing import Any
 
 from playwright.async_api import Page, expect
 
 PASSWORD = "a long sentence works well"
+RECEIVED = """async () => Object.fromEntries(await Promise.all(
+  [...window.mentorspanCall.participants.values()].map(
+    async ({ id, name }) => [name, await window.mentorspanCall.statsOf(id)])))"""
 
 
 async def sign_up(page: Page, name: str, email: str) -> None:
@@ -119,3 +124,27 @@ async def shows(page: Page, texts: list[str], timeout: float = 20) -> None:
 async def live(page: Page) -> None:
     """Wait until events reach the page as they happen."""
     await expect(page.locator(".chat[data-events=live]")).to_be_visible(timeout=30_000)
+
+
+async def received(page: Page) -> dict[str, dict[str, Any]]:
+    """What this page decodes, by who it is from."""
+    found: dict[str, dict[str, Any]] = await page.evaluate(RECEIVED)
+    return found
+
+
+async def decodes_all(page: Page, others: int, seconds: float = 30) -> None:
+    """Pictures and sound of so many others come, and go on coming."""
+    before = await received(page)
+    now = before
+    for _ in range(int(seconds / 0.5)):
+        await asyncio.sleep(0.5)
+        now = await received(page)
+        if len(now) == others and all(_grew(before.get(name), now[name]) for name in now):
+            return
+    missing = {name: (before.get(name), now[name]) for name in now if not _grew(before.get(name), now[name])}
+    raise AssertionError(f"{len(now)} are here, and not seen and heard are {missing}")
+
+
+def _grew(before: dict[str, Any] | None, now: dict[str, Any]) -> bool:
+    then = before or {"framesDecoded": 0, "totalAudioEnergy": 0}
+    return all(now[name] > then[name] for name in ("framesDecoded", "totalAudioEnergy"))

@@ -3,46 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.e2e.arrange import CIRCLE, at_the_door, circle_meeting_now, enter
 from tests.e2e.browser import DESKTOP, open_browser
-from tests.e2e.people import in_call
+from tests.e2e.people import decodes_all, in_call, received
 from tests.e2e.served import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LARGE = 300
 """More lines than all but the largest layer of the fake camera have."""
-RECEIVED = """async () => Object.fromEntries(await Promise.all(
-  [...window.mentorspanCall.participants.values()].map(
-    async ({ id, name }) => [name, await window.mentorspanCall.statsOf(id)])))"""
-
-
-async def received(page: Page) -> dict[str, dict[str, Any]]:
-    """What this page decodes, by who it is from."""
-    found: dict[str, dict[str, Any]] = await page.evaluate(RECEIVED)
-    return found
-
-
-async def decodes_all(page: Page, others: int, seconds: float = 30) -> None:
-    """Pictures and sound of so many others come, and go on coming."""
-    before = await received(page)
-    now = before
-    for _ in range(int(seconds / 0.5)):
-        await asyncio.sleep(0.5)
-        now = await received(page)
-        if len(now) == others and all(_grew(before.get(name), now[name]) for name in now):
-            return
-    raise AssertionError(f"not everybody is seen and heard: {before} then {now}")
-
-
-def _grew(before: dict[str, Any] | None, now: dict[str, Any]) -> bool:
-    then = before or {"framesDecoded": 0, "totalAudioEnergy": 0}
-    return all(now[name] > then[name] for name in ("framesDecoded", "totalAudioEnergy"))
 
 
 @asynccontextmanager
@@ -83,7 +56,7 @@ async def follows_the_window(page: Page) -> None:
     await until_height(page, lambda height: height >= LARGE)
     await page.set_viewport_size({"width": 360, "height": 480})
     await until_height(page, lambda height: 0 < height < LARGE)
-    await page.set_viewport_size(DESKTOP)
+    await page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
     await until_height(page, lambda height: height >= LARGE)
 
 

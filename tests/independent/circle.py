@@ -135,11 +135,11 @@ async def hears(me: ForwardedClient, other: ForwardedClient, tone: float, second
     await me.until(right, f"a tone of {tone} Hz from {other.id}", seconds)
 
 
-async def see_and_hear(me: ForwardedClient, others: dict[str, ForwardedClient]) -> None:
+async def see_and_hear(me: ForwardedClient, others: dict[str, ForwardedClient], seconds: float = 8) -> None:
     """Waits until everybody else is seen and heard, each with the right tone."""
     people = {name: other for name, other in others.items() if other is not me}
-    work = [sees(me, other) for other in people.values()]
-    await asyncio.gather(*work, *(hears(me, other, TONES[name]) for name, other in people.items()))
+    work = [sees(me, other, seconds=seconds) for other in people.values()]
+    await asyncio.gather(*work, *(hears(me, other, TONES[name], seconds) for name, other in people.items()))
 
 
 async def all_see_and_hear(people: dict[str, ForwardedClient]) -> None:

@@ -1,8 +1,8 @@
-"""How much a subscriber's network carries, and what is sent over it. Sans-I/O, pure.
+"""How many pictures a subscriber's network carries, and which are sent over it. Sans-I/O, pure.
 
 The subscriber's own estimate (REMB) and the loss that they report say when it is too much. They cannot say
 how much more would fit, as nothing more is sent: so the next layer is tried now and then, and given up for
-longer each time that it was too much.
+longer each time that it was too much. Sound is not counted: it always goes, and libwebrtc's estimates leave it out.
 """
 
 from collections.abc import Sequence
@@ -118,7 +118,7 @@ class Demand:
 
 
 def allocate(demands: Sequence[Demand], bitrate: float) -> None:
-    """Share `bitrate` (what sound leaves) out: something for everybody, then more for the weightiest."""
+    """Share `bitrate` out: something for everybody, then more for the weightiest."""
     left, spare = bitrate, OVERDRAFT * max(0.0, bitrate)
     ordered = sorted(demands, key=lambda each: -each.weight)
     for demand in ordered:

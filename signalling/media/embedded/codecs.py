@@ -35,7 +35,7 @@ _FROM_PUBLISHERS: Final = {
     "audio": {AUDIO_LEVEL, ABS_SEND_TIME, TRANSPORT_SEQUENCE, MID},
     "video": {ABS_SEND_TIME, TRANSPORT_SEQUENCE, MID, RID, REPAIRED_RID, ORIENTATION},
 }
-_TO_SUBSCRIBERS: Final = {"audio": (AUDIO_LEVEL, ABS_SEND_TIME), "video": (ABS_SEND_TIME, ORIENTATION)}
+_TO_SUBSCRIBERS: Final = {"audio": (AUDIO_LEVEL,), "video": (ABS_SEND_TIME, ORIENTATION)}
 
 # The parameters by which two streams of a codec differ: only these reach subscribers.
 _PARAMETERS: Final = {

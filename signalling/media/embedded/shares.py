@@ -37,16 +37,15 @@ class Shares:
         if now < self._due:
             return []
         self._due = now + SHARE_SECONDS
-        sent = sum(down.rate.measure(now) for down in downs)
+        pictures = [down for down in downs if down.track.kind == "video"]
+        sent = sum(down.rate.measure(now) for down in pictures)
         lost, packets = _lost(downs)
         too_much = self.estimate.update(sent, lost, packets, now)
-        sound = sum(down.rate.bitrate for down in downs if down.track.kind == "audio")
-        pictures = [down for down in downs if down.track.kind == "video"]
         layers = [[layer for layer in down.track.layers if layer.is_live(now)] for down in pictures]
         demands = [
             self._demand(down, live, dominant, now) for down, live in zip(pictures, layers, strict=True)
         ]
-        allocate(demands, self.estimate.bitrate - sound)
+        allocate(demands, self.estimate.bitrate)
         if not too_much:
             hold(demands)
             if self.estimate.may_try(now) and try_more(demands):

@@ -2,7 +2,7 @@
 
 The subscriber's own estimate (REMB) and the loss that they report say when it is too much. They cannot say
 how much more would fit, as nothing more is sent: so the next layer is tried now and then, and given up for
-longer each time that it was too much. Sound is not counted: it always goes, and libwebrtc's estimates leave it out.
+longer each time that it was too much. Sound is not counted: it always goes, and estimates leave it out.
 """
 
 from collections.abc import Sequence

@@ -26,6 +26,8 @@ FIGURES: Final = (
 )
 ROOM_OF: Final = 4
 """Subscribers in each of many rooms."""
+LATE_MS: Final = 50
+"""A run whose load was later than that was disturbed by something else on the machine."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -62,7 +64,8 @@ def _medians(runs: list[dict[str, Any]]) -> dict[str, Any]:
     if not good:
         return {"failed": len(runs)}
     medians = {name: round(statistics.median(run[name] for run in good), 4) for name in FIGURES}
-    return {"runs": len(good), "failed": len(runs) - len(good), **medians}
+    disturbed = sum(run["load_late_ms"] > LATE_MS for run in good)
+    return {"runs": len(good), "failed": len(runs) - len(good), "disturbed": disturbed, **medians}
 
 
 def _compare(rooms: int, subscribers: int, backends: list[str], chosen: argparse.Namespace) -> dict[str, Any]:

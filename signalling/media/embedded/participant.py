@@ -10,7 +10,6 @@ from uuid import UUID
 import structlog
 from aiortc import RTCCertificate
 
-from signalling.media.addresses import split_address
 from signalling.media.embedded import negotiation
 from signalling.media.embedded.codecs import Palette
 from signalling.media.embedded.port import MediaPort
@@ -29,6 +28,7 @@ from signalling.protocol.messages import (
     Told,
     Viewed,
 )
+from signalling.settings import split_address
 
 log = structlog.get_logger()
 

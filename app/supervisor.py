@@ -47,7 +47,7 @@ class Supervisor:
         self._engines: list[PrivatePostgres | PrivateValkey] = []
         self._parent = parent
         self._asked_to_stop = threading.Event()
-        self._watching = False
+        self._ready = False
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -66,13 +66,14 @@ class Supervisor:
                 self._prepare(engines)
                 self._start_children(undo, engines)
                 self._wait_until_ready()
+                # From here on `watch` looks whether we were asked to stop.
+                self._ready = True
                 yield
             finally:
                 self.say("Stopping ...")
 
     def watch(self) -> None:
         """Return when somebody asked us to stop; until then start again what falls over."""
-        self._watching = True
         while not self._asked_to_stop.wait(LOOK_EVERY):
             if self._parent and os.getppid() != self._parent:
                 self.say("The program that started this run is gone.")
@@ -96,7 +97,7 @@ class Supervisor:
                     child.process.kill()
             return
         self._asked_to_stop.set()
-        if not self._watching:
+        if not self._ready:
             raise KeyboardInterrupt
 
     def _lock(self, undo: contextlib.ExitStack) -> None:

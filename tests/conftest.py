@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from fastapi import FastAPI
@@ -28,6 +29,9 @@ LONGEST = (
     *("test_verify_action", "test_crash", "test_serve", "test_visibility", "test_fuzz", "test_two_wrtc"),
     *("test_events_missed", "test_chat_races", "test_engines", "test_cli", "test_hostile"),
 )
+# How long an example takes says something about the machine, not about the code.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("house")
 # httpx2 looks for it at each request to an application, and looking in vain takes as long as a statement.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 

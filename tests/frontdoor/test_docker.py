@@ -114,12 +114,12 @@ def test_compose_runs_every_part() -> None:
     assert services["signalling"]["volumes"] == ["signalling:/var/lib/mentorspan"], "no private keys"
 
 
-def test_compose_publishes_the_proxy_alone() -> None:
+def test_compose_publishes_the_proxy_and_the_media_port_alone() -> None:
     """The internal door above all stays between app and signalling."""
     published = {
         name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service
     }
-    assert published == {"proxy": ["80:80", "443:443"]}
+    assert published == {"proxy": ["80:80", "443:443"], "signalling": ["8003:8003/udp"]}
     assert "8002" not in re.findall(r"^EXPOSE (.*)$", DOCKERFILE, re.MULTILINE)[0]
 
 

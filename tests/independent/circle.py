@@ -5,7 +5,7 @@ import contextlib
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from tests.independent.figures import Figures
 from tests.independent.forwarded_aiortc import Aiortc
 from tests.independent.forwarded_client import ForwardedClient
 from tests.independent.forwarded_wrtc import Wrtc
-from tests.independent.rest import Rest
+from tests.independent.rest import Refused, Rest
 
 TONES = {"Priya": 300, "Amara": 500, "Ruth": 700, "Noor": 900, "Tomas": 1100}
 AIORTC = {"Noor", "Tomas"}
@@ -71,6 +71,20 @@ class Circle:
             yield clients
         finally:
             await asyncio.gather(*(client.close() for client in clients))
+
+
+@asynccontextmanager
+async def new_circle(url: str, coordinator: Rest, emails: dict[str, str]) -> AsyncIterator[Circle]:
+    """Newcomers in a circle of their own, by first name: no other test comes between them."""
+    async with AsyncExitStack() as stack:
+        people: dict[str, Rest] = {}
+        for name, email in emails.items():
+            people[name] = await stack.enter_async_context(Rest(url))
+            await new_person(people[name], coordinator, email, f"{name} Novak")
+        circle = await gather_circle(people, coordinator)
+        yield circle
+        with contextlib.suppress(Refused):
+            await people["Amara"].cancel(circle.meeting_id)
 
 
 async def gather_circle(people: dict[str, Rest], coordinator: Rest) -> Circle:

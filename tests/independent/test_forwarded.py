@@ -1,7 +1,6 @@
 """Independent clients, by two WebRTC stacks, hold a circle's call through the real services."""
 
 import asyncio
-import contextlib
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import cast
@@ -12,21 +11,20 @@ from tests.independent.circle import (
     TONES,
     Circle,
     all_see_and_hear,
-    gather_circle,
     hears,
-    new_person,
+    new_circle,
     only_loopback,
     see_and_hear,
     sees,
     sees_nothing_more,
 )
-from tests.independent.conftest import People
 from tests.independent.forwarded_client import ForwardedClient
 from tests.independent.forwarded_wrtc import WrtcPublisher
 from tests.independent.peer import loopback_only
-from tests.independent.rest import Refused, Rest
+from tests.independent.rest import Rest
 from tests.independent.services import Services
 
+NAMES = {name: f"{name.lower()}@circle.example" for name in TONES}
 pytestmark = pytest.mark.timeout(60, func_only=True)
 
 
@@ -37,15 +35,9 @@ def _only_loopback() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-async def circle(services: Services, people: People, ruth: Rest) -> AsyncIterator[Circle]:
-    async with Rest(services.url) as noor, Rest(services.url) as tomas:
-        await new_person(noor, ruth, "noor@example.org", "Noor Haddad")
-        await new_person(tomas, ruth, "tomas@example.org", "Tomas Novak")
-        everybody = {"Priya": people.priya, "Amara": people.amara, "Ruth": ruth, "Noor": noor, "Tomas": tomas}
-        circle = await gather_circle(everybody, ruth)
+async def circle(services: Services, ruth: Rest) -> AsyncIterator[Circle]:
+    async with new_circle(services.url, ruth, NAMES) as circle:
         yield circle
-        with contextlib.suppress(Refused):
-            await people.amara.cancel(circle.meeting_id)
 
 
 def ufrag(sdp: str) -> str:

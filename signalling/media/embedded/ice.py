@@ -89,6 +89,10 @@ class IceLite:
     def __init__(self) -> None:
         self._generations = [_Generation(Credentials.fresh())]
         self._transactions: OrderedDict[bytes, Address] = OrderedDict()
+        self.destination: Address | None = None
+        """`selected`, kept for the many packets between two checks."""
+        self.consent_until = float("-inf")
+        """Until then it may be sent to; monotonic seconds."""
 
     @property
     def credentials(self) -> Credentials:
@@ -116,6 +120,15 @@ class IceLite:
         """All that have proved themselves: datagrams from there are let in."""
         return frozenset(address for generation in self._generations for address in generation.heard)
 
+    def _settle(self) -> None:
+        """Find out anew where to send, and until when."""
+        self.destination = self.selected
+        heard = [
+            each.heard.get(self.destination) for each in self._generations if self.destination is not None
+        ]
+        known = [at for at in heard if at is not None]
+        self.consent_until = max(known) + CONSENT_SECONDS if known else float("-inf")
+
     def expect(self, their_ufrag: str) -> None:
         """The other side's description has come: from here on its checks must name this."""
         self._generations[-1].their_ufrag = their_ufrag
@@ -127,12 +140,8 @@ class IceLite:
         return self.credentials
 
     def has_consent(self, now: float) -> bool:
-        """Whether the other side still wants what is sent to `selected`; `now` is monotonic, in seconds."""
-        selected = self.selected
-        if selected is None:
-            return False
-        last = max(each.heard.get(selected, float("-inf")) for each in self._generations)
-        return now - last < CONSENT_SECONDS
+        """Whether the other side still wants what is sent to `destination`; `now`: monotonic seconds."""
+        return now < self.consent_until
 
     def check(self, data: bytes, source: Address, now: float) -> bytes | None:
         """Take a Binding request; returns what to send back, or None when it is not to be answered."""
@@ -185,6 +194,7 @@ class IceLite:
         for oldest in list(generation.heard)[: max(0, len(generation.heard) - MOST_ADDRESSES)]:
             if oldest != generation.nominated:
                 del generation.heard[oldest]
+        self._settle()
 
     def _refusal(self, request: stun.Message, generation: _Generation, code: int, reason: str) -> bytes:
         answer = stun.Message(

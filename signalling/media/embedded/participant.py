@@ -133,6 +133,8 @@ class Participant:
         self._last_offer: OfferFrom | None = None
         self._again = False
         """Another offer is needed once this one is answered."""
+        self._restarting = False
+        """The next offer has new ICE credentials."""
         self._wishes: tuple[Track, ...] = ()
         self._views: Sequence[Viewed] = ()
         self._closing: set[asyncio.Task[None]] = set()
@@ -217,15 +219,15 @@ class Participant:
             self._offer()
 
     def _open_subscribe(self, generation: int) -> None:
-        subscriber = Subscriber(lambda packet: path.send_rtp(packet), lambda packet: path.send_rtcp(packet))
         loop = asyncio.get_running_loop()
         path = SecurePath(
             self._site.port,
             self._site.certificate,
             on_rtp=lambda packet: None,
             on_rtcp=lambda packet: subscriber.take_rtcp(packet, loop.time(), time.time()),
-            on_close=subscriber.close,
+            on_close=lambda: subscriber.close(),
         )
+        subscriber = Subscriber(path.send_rtp, path.send_rtcp)
         subscriber.shares.look(self._views)
         self._subscribe, self.subscriber = _Connection(self._site, path, generation), subscriber
         self._offered = None
@@ -240,9 +242,8 @@ class Participant:
             self._open_subscribe(self._subscribe.generation + 1)
             self.subscriber.wish(self._wishes)
         else:
-            self._subscribe.path.restart()
-            # An offer under way has credentials that do not count any more.
-            self._offered = None
+            # After the answer to an offer that is under way, if there is one: two could not be told apart.
+            self._restarting = True
         self._offer()
 
     def look(self, tracks: Sequence[Viewed]) -> None:
@@ -276,6 +277,9 @@ class Participant:
         assert self._subscribe is not None
         assert self.subscriber is not None
         self._again = False
+        if self._restarting:
+            self._restarting = False
+            self._subscribe.path.restart()
         slots = self.subscriber.slots
         self._offered = {slot.mid: slot.track for slot in slots}
         transport = self._subscribe.transport("actpass")

@@ -13,7 +13,7 @@ from typing import Final
 
 from signalling.media.embedded import codecs, keyframes, rtcp, rtp, vp8
 from signalling.media.embedded.codecs import Chosen
-from signalling.media.embedded.downtrack import Incoming
+from signalling.media.embedded.fan import Incoming
 from signalling.media.embedded.feedback import Arrivals
 from signalling.media.embedded.layer import Layer, Report
 from signalling.media.embedded.rate import Allowance
@@ -165,8 +165,7 @@ class Publisher:
         packet = self._as_forwarded(ingress, data, header)
         layer.keep(number, packet)
         incoming = Incoming(packet, header, number, begins, picture)
-        for receiver in track.receivers:
-            receiver.take(layer, incoming, now)
+        track.fans[layer].forward(incoming, now)
 
     def _as_forwarded(self, ingress: Ingress, data: bytes, header: rtp.Header) -> bytes:
         """With the numbers by which all subscribers know the track."""
@@ -233,6 +232,7 @@ class Publisher:
         if not is_repair and layer.ssrc != ssrc:
             self._streams.pop(layer.ssrc or 0, None)
             layer.bind(ssrc)
+            ingress.track.fans[layer].reset()
             ingress.track.want_keyframe(layer)
         stream = self._streams[ssrc] = _Stream(ingress, layer, is_repair)
         return stream

@@ -73,6 +73,8 @@ class SecurePath:
         self.ice = IceLite()
         self.refused = 0
         """How many packets could not be decrypted, or came twice."""
+        self.unsealed = 0
+        """How many could not be encrypted."""
         self._port = port
         self._on_rtp, self._on_rtcp, self._on_close = on_rtp, on_rtcp, on_close
         self._monotonic = monotonic
@@ -136,16 +138,23 @@ class SecurePath:
     def send_rtp(self, packet: bytes) -> None:
         """Seal and send; nothing happens while nobody can or wants to receive."""
         if self._ready:
-            self._send(self._dtls._tx_srtp.protect(packet))
+            self._sealed(self._dtls._tx_srtp.protect, packet)
 
     def send_rtcp(self, packet: bytes) -> None:
         """Seal and send a compound packet; nothing happens while nobody can or wants to receive."""
         if self._ready:
-            self._send(self._dtls._tx_srtp.protect_rtcp(packet))
+            self._sealed(self._dtls._tx_srtp.protect_rtcp, packet)
+
+    def _sealed(self, seal: Callable[[bytes], bytes], packet: bytes) -> None:
+        try:
+            self._send(seal(packet))
+        except pylibsrtp.Error:
+            # Too long, or a number that was used long ago: this packet is lost, the next one need not be.
+            self.unsealed += 1
 
     def _send(self, data: bytes) -> None:
-        to = self.ice.selected
-        if to is not None and self.ice.has_consent(self._monotonic()):
+        to = self.ice.destination
+        if to is not None and self._monotonic() < self.ice.consent_until:
             self._port.send(data, to)
 
     def _changed(self) -> None:

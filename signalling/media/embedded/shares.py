@@ -38,7 +38,7 @@ class Shares:
             return []
         self._due = now + SHARE_SECONDS
         pictures = [down for down in downs if down.track.kind == "video"]
-        sent = sum(down.rate.measure(now) for down in pictures)
+        sent = sum(down.measure(now) for down in pictures)
         lost, packets = _lost(downs)
         too_much = self.estimate.update(sent, lost, packets, now)
         layers = [[layer for layer in down.track.layers if layer.is_live(now)] for down in pictures]

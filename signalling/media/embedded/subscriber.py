@@ -88,8 +88,7 @@ class Subscriber:
 
     def _stop(self, slot: Slot) -> None:
         if slot.down is not None:
-            if slot.down in slot.down.track.receivers:
-                slot.down.track.receivers.remove(slot.down)
+            slot.down.close()
             slot.down = None
 
     def tracks(self) -> tuple[ForwardedTrack, ...]:
@@ -116,8 +115,6 @@ class Subscriber:
             slot.refused = not accepted
             if accepted and slot.down is None:
                 slot.down = DownTrack(slot.track, self._send_rtp)
-                slot.track.receivers.append(slot.down)
-                self._want(slot.down)
             elif not accepted:
                 self._stop(slot)
 
@@ -188,7 +185,7 @@ class Subscriber:
         self._reported = now
         for down in self.downs:
             theirs = behind(down.track.participant_id)
-            report = down.report(now, wall, theirs) if theirs is not None else None
+            report = down.report(wall, theirs) if theirs is not None else None
             if report is not None:
                 self._send_rtcp(report)
 

@@ -1,16 +1,14 @@
 """A source as everybody else receives it: its layers, and who receives them."""
 
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from signalling.media.embedded.codecs import Forwarded
+from signalling.media.embedded.fan import Fan
 from signalling.media.embedded.layer import Layer
 from signalling.media.embedded.speakers import SILENCE
 from signalling.protocol.messages import Source
-
-if TYPE_CHECKING:
-    from signalling.media.embedded.downtrack import DownTrack
 
 KEYFRAME_SECONDS: Final = 0.5
 """A publisher is asked for a keyframe of a layer once in this time at most."""
@@ -35,7 +33,7 @@ class Track:
         """From the smallest to the largest."""
         self.ssrc = fresh_ssrc()
         self.repair_ssrc = fresh_ssrc()
-        self.receivers: list[DownTrack] = []
+        self.fans = {layer: Fan() for layer in layers}
         self._loudest = SILENCE
         self._asked: dict[Layer, float] = {}
         self._wanted: set[Layer] = set()

@@ -32,7 +32,7 @@ class Stage:
         self.describe(OFFER)
         self.got: dict[str, list[bytes]] = {"0": [], "1": []}
         for mid, ingress in self.publisher.ingresses.items():
-            ingress.track.receivers.append(DownTrack(ingress.track, self.got[mid].append))
+            DownTrack(ingress.track, self.got[mid].append)
 
     def describe(self, offer: str) -> None:
         self.publisher.describe(
@@ -164,7 +164,7 @@ def test_who_sends_too_much_is_held_back_and_then_told_apart() -> None:
     stage.send(7, 0, KEYFRAME, now=0.0, mid="1", rid="f")
     number, seconds = 1, PATIENCE_SECONDS + 2
     for step in range(int(seconds * 100)):
-        for _ in range(MOST_PACKETS // 100 * 10):
+        for _ in range(MOST_PACKETS // 100 * 2):
             stage.send(7, number, now=step / 100)
             number += 1
         if step == 200:
@@ -173,7 +173,7 @@ def test_who_sends_too_much_is_held_back_and_then_told_apart() -> None:
     assert len(stage.got["1"]) <= (seconds + 1) * MOST_PACKETS
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(st.randoms(use_true_random=False))
 def test_garbage_harms_nobody(dice: random.Random) -> None:
     """Random bytes, and packets with some of them changed: counted, never raised, and the others go on."""
@@ -202,9 +202,9 @@ def test_a_new_stream_with_every_packet_needs_no_more_room() -> None:
             stage.send(number + 10, number, KEYFRAME, now=number / 1000, mid="1", rid="qf"[number % 2])
             stage.got["1"].clear()
 
-    flood(2000)
+    flood(1000)
     tracemalloc.start()
-    flood(20_000)
+    flood(5_000)
     grown, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert grown < 1_000_000

@@ -1,0 +1,168 @@
+"""Who receives a layer, grouped by how their numbers differ from the publisher's.
+
+While nothing changes, a packet costs each receiver nothing but sealing and sending: what they have been sent
+follows from what the layer has forwarded since they joined.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+from signalling.media.embedded import rtp, vp8
+
+
+class Incoming(NamedTuple):
+    """A packet as it is forwarded, and what is known of it."""
+
+    packet: bytes
+    """As the track's: its SSRC, its payload type, our extension ids."""
+    header: rtp.Header
+    number: int
+    """Its sequence number without wrapping."""
+    begins_keyframe: bool
+    picture: vp8.Descriptor | None
+
+    @property
+    def picture_id(self) -> int:
+        """0 where pictures have no numbers."""
+        return (self.picture.picture_id or 0) if self.picture else 0
+
+    @property
+    def tl0_index(self) -> int:
+        """TL0PICIDX (RFC 7741); 0 where there is none."""
+        return (self.picture.tl0_picture_index or 0) if self.picture else 0
+
+
+class Shift(NamedTuple):
+    """By how much a subscriber's numbers differ from a layer's."""
+
+    offset: int = 0
+    timestamp: int = 0
+    picture_id: int = 0
+    tl0_index: int = 0
+
+    def renumbered(self, incoming: Incoming) -> bytes:
+        """The packet with the subscriber's numbers."""
+        if self == PLAIN:
+            return incoming.packet
+        packet, header = bytearray(incoming.packet), incoming.header
+        rtp.patch_numbers(
+            packet,
+            sequence_number=incoming.number + self.offset & 0xFFFF,
+            timestamp=header.timestamp + self.timestamp & 0xFFFF_FFFF,
+        )
+        if incoming.picture is not None:
+            vp8.patch(
+                packet,
+                header.payload.start,
+                incoming.picture,
+                picture_id=incoming.picture_id + self.picture_id,
+                tl0_picture_index=incoming.tl0_index + self.tl0_index,
+            )
+        return bytes(packet)
+
+
+PLAIN = Shift()
+
+
+class Member(Protocol):
+    """A receiver as a fan sees it."""
+
+    def send(self, packet: bytes, /) -> None:
+        """Seal and send an RTP packet."""
+
+    def begin(self, fan: "Fan", incoming: Incoming, now: float) -> None:
+        """A packet with which one can begin has come: join."""
+
+    def stop(self) -> None:
+        """The layer does not go on: wait for another keyframe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a layer has got: its newest packet, and how much it has forwarded."""
+
+    number: int = -1
+    timestamp: int = 0
+    picture_id: int = 0
+    tl0_index: int = 0
+    at: float = 0.0
+    """Monotonic seconds."""
+    packets: int = 0
+    octets: int = 0
+    """Of whole packets."""
+    payload_octets: int = 0
+
+
+class Fan:
+    """The receivers of one layer."""
+
+    def __init__(self) -> None:
+        self.mark = Mark()
+        self.waiting: list[Member] = []
+        """Join at the next keyframe."""
+        self._groups: dict[Shift, list[tuple[int, Member]]] = {}
+        self._latest_first = 0
+
+    def wait(self, member: Member) -> None:
+        """Join at the next packet with which one can begin."""
+        if member not in self.waiting:
+            self.waiting.append(member)
+
+    def leave(self, member: Member) -> None:
+        """Neither receive nor wait any more."""
+        if member in self.waiting:
+            self.waiting.remove(member)
+        for shift, members in list(self._groups.items()):
+            members[:] = [each for each in members if each[1] is not member]
+            if not members:
+                del self._groups[shift]
+
+    def join(self, member: Member, shift: Shift, first: int) -> None:
+        """Receive from packet `first` (its number without wrapping) on."""
+        self._groups.setdefault(shift, []).append((first, member))
+        self._latest_first = max(self._latest_first, first)
+
+    def reset(self) -> None:
+        """The layer begins anew with other numbers."""
+        members = [member for group in self._groups.values() for _, member in group]
+        for member in members:
+            member.stop()
+        self.mark = replace(self.mark, number=-1)
+        self._latest_first = 0
+
+    def forward(self, incoming: Incoming, now: float) -> None:
+        """Send a packet to everybody; monotonic seconds."""
+        if self.waiting and incoming.begins_keyframe:
+            waiting, self.waiting = self.waiting, []
+            for member in waiting:
+                member.begin(self, incoming, now)
+        self._count(incoming, now)
+        if incoming.number < self._latest_first:
+            self._forward_late(incoming)
+            return
+        for shift, group in self._groups.items():
+            packet = shift.renumbered(incoming)
+            for _, member in group:
+                member.send(packet)
+
+    def _forward_late(self, incoming: Incoming) -> None:
+        """To those only who had begun when it should have come."""
+        for shift, group in self._groups.items():
+            packet = shift.renumbered(incoming)
+            for first, member in group:
+                if incoming.number >= first:
+                    member.send(packet)
+
+    def _count(self, incoming: Incoming, now: float) -> None:
+        mark, header = self.mark, incoming.header
+        totals = (
+            mark.packets + 1,
+            mark.octets + len(incoming.packet),
+            mark.payload_octets + header.payload.stop - header.payload.start,
+        )
+        if incoming.number > mark.number or mark.number < 0:
+            self.mark = Mark(
+                incoming.number, header.timestamp, incoming.picture_id, incoming.tl0_index, now, *totals
+            )
+        else:
+            self.mark = replace(mark, packets=totals[0], octets=totals[1], payload_octets=totals[2])

@@ -6,6 +6,7 @@ counted, never logged.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Final, Protocol
 from typing_extensions import override
 
 from signalling.media.embedded.ice import Address, IceLite, ufrag_asked_for
+from signalling.media.embedded.native import Outbox
 
 MAX_DATAGRAM_BYTES: Final = 1500
 
@@ -38,6 +40,8 @@ class MediaPort(asyncio.DatagramProtocol):
         self._by_address: dict[Address, Receiver] = {}
         self._admitted: dict[Receiver, tuple[frozenset[str], frozenset[Address]]] = {}
         self._transport: asyncio.DatagramTransport | None = None
+        self.outbox: Outbox | None = None
+        """For many packets at once, where the system has that."""
 
     @classmethod
     async def open(cls, host: str, port: int = 0) -> "MediaPort":
@@ -54,6 +58,9 @@ class MediaPort(asyncio.DatagramProtocol):
 
     def close(self) -> None:
         """Stop receiving."""
+        if self.outbox is not None:
+            self.outbox.flush()
+            self.outbox = None
         if self._transport is not None:
             self._transport.close()
 
@@ -81,6 +88,9 @@ class MediaPort(asyncio.DatagramProtocol):
     @override
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._transport = transport
+        with contextlib.suppress(OSError):
+            descriptor = transport.get_extra_info("socket").fileno()
+            self.outbox = Outbox(descriptor, asyncio.get_running_loop().call_soon)
 
     @override
     def error_received(self, exc: Exception) -> None:

@@ -14,7 +14,8 @@ import pylibsrtp
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 from aiortc.rtcdtlstransport import SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80, State
 
-from signalling.media.embedded.ice import IceLite
+from signalling.media.embedded.ice import Address, IceLite
+from signalling.media.embedded.native import Destination, handle_of
 from signalling.media.embedded.port import MediaPort
 
 HANDSHAKE_SECONDS: Final = 15.0
@@ -85,6 +86,9 @@ class SecurePath:
         self._dtls._srtp_profiles = PROFILES
         self._dtls.add_listener("statechange", self._changed)
         self._ready = False
+        self._seal: Any = None
+        self._address: Address | None = None
+        self._to: Destination | None = None
         port.attach(self)
 
     @property
@@ -137,8 +141,17 @@ class SecurePath:
 
     def send_rtp(self, packet: bytes) -> None:
         """Seal and send; nothing happens while nobody can or wants to receive."""
-        if self._ready:
+        outbox, ice = self._port.outbox, self.ice
+        if not self._ready:
+            return
+        if outbox is None:
             self._sealed(self._dtls._tx_srtp.protect, packet)
+        elif ice.destination is not None and self._monotonic() < ice.consent_until:
+            if self._to is None or ice.destination is not self._address:
+                self._address = ice.destination
+                self._to = Destination(ice.destination)
+            if not outbox.put(packet, self._seal, self._to):
+                self.unsealed += 1
 
     def send_rtcp(self, packet: bytes) -> None:
         """Seal and send a compound packet; nothing happens while nobody can or wants to receive."""
@@ -148,7 +161,7 @@ class SecurePath:
     def _sealed(self, seal: Callable[[bytes], bytes], packet: bytes) -> None:
         try:
             self._send(seal(packet))
-        except pylibsrtp.Error:
+        except (pylibsrtp.Error, ValueError):
             # Too long, or a number that was used long ago: this packet is lost, the next one need not be.
             self.unsealed += 1
 
@@ -160,6 +173,7 @@ class SecurePath:
     def _changed(self) -> None:
         state = self._dtls._state
         if state is State.CONNECTED:
+            self._seal = handle_of(self._dtls._tx_srtp)
             self._ready = True
         elif self._ready and state is State.CLOSED:
             self._ready = False

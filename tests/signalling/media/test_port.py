@@ -31,6 +31,18 @@ async def test_packets_pass_both_ways(stage: Stage) -> None:
     assert caller.cipher == b"SRTP_AEAD_AES_128_GCM"
 
 
+@pytest.mark.parametrize("batched", [True, False])
+async def test_what_is_too_long_to_be_sealed_is_lost_and_nothing_else(stage: Stage, batched: bool) -> None:
+    """Whether packets leave together or one by one."""
+    path, caller = await stage.connected()
+    if not batched:
+        stage.port.outbox = None
+    path.send_rtp(rtp(1, bytes(1470)))
+    path.send_rtp(rtp(2, b"short"))
+    assert path.unsealed == 1
+    assert await caller.open() == rtp(2, b"short")
+
+
 async def test_many_share_the_port(stage: Stage) -> None:
     both = [await stage.connected() for _ in range(5)]
     for number, (_, caller) in enumerate(both):

@@ -4,7 +4,6 @@ While nothing changes, a packet costs each receiver nothing but sealing and send
 follows from what the layer has forwarded since they joined.
 """
 
-from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from signalling.media.embedded import rtp, vp8
@@ -77,8 +76,7 @@ class Member(Protocol):
         """The layer does not go on: wait for another keyframe."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """How far a layer has got: its newest packet, and how much it has forwarded."""
 
     number: int = -1
@@ -127,7 +125,7 @@ class Fan:
         members = [member for group in self._groups.values() for _, member in group]
         for member in members:
             member.stop()
-        self.mark = replace(self.mark, number=-1)
+        self.mark = self.mark._replace(number=-1)
         self._latest_first = 0
 
     def forward(self, incoming: Incoming, now: float) -> None:
@@ -165,4 +163,4 @@ class Fan:
                 incoming.number, header.timestamp, incoming.picture_id, incoming.tl0_index, now, *totals
             )
         else:
-            self.mark = replace(mark, packets=totals[0], octets=totals[1], payload_octets=totals[2])
+            self.mark = mark._replace(packets=totals[0], octets=totals[1], payload_octets=totals[2])

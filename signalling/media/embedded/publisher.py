@@ -156,8 +156,10 @@ class Publisher:
         if gap and track.kind == "video":
             self._ask(track, layer, now)
         payload = data[header.payload]
-        begins = bool(payload) and keyframes.begins(track.codec, payload)
         picture = vp8.read(payload) if payload and track.codec == "vp8" else None
+        begins = (
+            picture.begins_keyframe if picture else bool(payload) and keyframes.begins(track.codec, payload)
+        )
         if begins:
             track.keyframe_came(layer)
             if picture is not None:

@@ -2,8 +2,7 @@
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _FIXED: Final = struct.Struct("!BBHII")
 _PATCHED: Final = struct.Struct("!BHII")
@@ -19,8 +18,7 @@ class Malformed(ValueError):
     """Bytes that are not what they should be; the text says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What a packet says of itself, and where things are in it."""
 
     marker: bool

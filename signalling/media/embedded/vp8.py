@@ -1,15 +1,13 @@
 """What stands before each piece of a VP8 frame (RFC 7741, section 4.2): enough to forward it."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from signalling.media.embedded.rtp import Malformed
 
 _LONG: Final = 0x80
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(NamedTuple):
     """The VP8 payload descriptor of one packet."""
 
     begins_frame: bool

@@ -48,7 +48,7 @@ web-test: lint-web
 crash: ## the long run: kill everything again and again, a thousand revocations, hostile clients, every play
 	@$(PYTHON) bootstrap.py test
 	@MENTORSPAN_FULL=1 $(BIN)/python -m pytest -s -n 0 tests/streams
-	@$(BIN)/python -m pytest -q -n 2 -m long tests/app
+	@$(BIN)/python -m pytest -q -n 2 -m long tests/app tests/signalling tests/independent
 
 bench: ## measure what the project claims; prints JSON
 	@$(PYTHON) bootstrap.py test

@@ -65,7 +65,9 @@ _PREFERENCE: Final = 2_130_706_432
 class _Connection:
     """One peer connection with the client, as far as both have it."""
 
-    def __init__(self, site: Site, path: SecurePath, generation: int) -> None:
+    def __init__(self, site: Site, path: SecurePath, generation: int, *, restarts: bool) -> None:
+        """`restarts`: whether the client begins ICE again, by an offer with other credentials."""
+        self.restarts = restarts
         self.site = site
         self.path = path
         self.generation = generation
@@ -83,6 +85,8 @@ class _Connection:
         """The other side's description has come: let their checks in, and await their handshake."""
         if self.theirs is not None and self.theirs.fingerprints != theirs.fingerprints:
             raise Unacceptable("A new certificate needs a new generation.")
+        if self.restarts and self.theirs is not None and self.theirs.ufrag != theirs.ufrag:
+            self.path.restart()
         self.theirs = theirs
         self.path.ice.expect(theirs.ufrag)
         if self._starting is None:
@@ -93,6 +97,9 @@ class _Connection:
             await self.path.start([Fingerprint(*each) for each in theirs.fingerprints])
         except HandshakeFailed as failure:
             log.info("handshake_failed", why=str(failure))
+            failed()
+        except Exception:  # of a library: whoever shakes hands strangely ends their own connection only
+            log.exception("handshake_failed")
             failed()
         else:
             ready()
@@ -158,17 +165,20 @@ class Participant:
             if len(self._closing) >= MOST_CLOSING:
                 raise Unacceptable("You begin new connections too fast: wait for the last one.")
             connection, publisher = self._open_publish(message.generation)
-        ingresses = negotiation.ingresses_of(
-            description,
-            sources,
-            publisher.ingresses,
-            self._palette,
-            participant_id=self.id,
-            cname=self._cname,
-        )
-        if connection.theirs is not None and connection.theirs.ufrag != theirs.ufrag:
-            connection.path.restart()
-        connection.met(theirs, ready=lambda: None, failed=lambda: self._unpublish(publisher))
+        try:
+            ingresses = negotiation.ingresses_of(
+                description,
+                sources,
+                publisher.ingresses,
+                self._palette,
+                participant_id=self.id,
+                cname=self._cname,
+            )
+            connection.met(theirs, ready=lambda: None, failed=lambda: self._unpublish(publisher))
+        except Unacceptable:
+            if self._publish is not connection:
+                self._close(connection)
+            raise
         if self._publish is not connection:
             self._close(self._publish)
             self._publish, self.publisher = connection, publisher
@@ -187,7 +197,7 @@ class Participant:
             on_rtcp=lambda packet: publisher.take_rtcp(packet, loop.time()),
             on_close=lambda: self._unpublish(publisher),
         )
-        return _Connection(self._site, path, generation), publisher
+        return _Connection(self._site, path, generation, restarts=True), publisher
 
     def _unpublish(self, publisher: Publisher) -> None:
         """Their connection is over: nothing comes from there any more."""
@@ -229,7 +239,8 @@ class Participant:
         )
         subscriber = Subscriber(path.send_rtp, path.send_rtcp)
         subscriber.shares.look(self._views)
-        self._subscribe, self.subscriber = _Connection(self._site, path, generation), subscriber
+        self._subscribe = _Connection(self._site, path, generation, restarts=False)
+        self.subscriber = subscriber
         self._offered = None
 
     def offer_again(self, *, anew: bool) -> None:

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from signalling.media.embedded.codecs import Palette
+from signalling.media.embedded.sdp import Unacceptable
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.negotiation import SignalRefused
 from tests.signalling.media.caller import until
@@ -111,6 +113,35 @@ async def test_an_offer_that_was_not_answered_is_said_again() -> None:
         other.answering = True
         await other.answer(other.offers[-1])
         await until(lambda: other.frames(one) > 5, seconds=10)
+
+
+async def test_offers_that_are_refused_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late they are refused: the port knows as many paths as before, and the call goes on."""
+    async with call() as meeting:
+        one, other = await meeting.join(), await meeting.join()
+        await one.send()
+        await until(lambda: other.frames(one) > 5, seconds=10)
+        assert one.publish is not None
+        assert one.publish.local_description is not None
+        assert meeting.engine._site is not None
+        good = one.publish.local_description.sdp
+        paths = meeting.engine._site.port._by_ufrag
+        before = len(paths)
+        with monkeypatch.context() as patch:
+            patch.setattr(Palette, "_number", _refuses)
+            strange = good.replace("VP8/90000", "VP9/90000")
+            for _ in range(3):
+                with pytest.raises(SignalRefused):
+                    await one.say_offer(strange, generation=2)
+                await until(lambda: len(paths) == before)
+        with pytest.raises(SignalRefused, match="certificate"):
+            await one.say_offer(re.sub(r"sha-256 ..:..", "sha-256 00:00", good))
+        frames = other.frames(one)
+        await until(lambda: other.frames(one) > frames + 5, seconds=5)
+
+
+def _refuses(*_: object) -> None:
+    raise Unacceptable("There are too many kinds of codecs in this call.")
 
 
 async def test_who_may_only_listen_is_refused() -> None:

@@ -32,7 +32,7 @@ def frozen_share(times: list[float]) -> float:
     return frozen / (times[-1] - times[0])
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 7))])
 async def test_loss_and_jitter_keep_picture_and_sound(seed: int) -> None:
     """5 % lost and up to 50 ms late in each direction: frozen less than a tenth of the time, and in tune."""
     async with over_a_relay(seed) as (_, relay, one, other):
@@ -48,6 +48,7 @@ async def test_loss_and_jitter_keep_picture_and_sound(seed: int) -> None:
         assert abs(other.pitch(one) - one.tone) < 30
 
 
+@pytest.mark.long
 async def test_without_help_such_a_network_freezes_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: nothing is asked for again and nothing sent again, and the measure above tells."""
     monkeypatch.setattr("signalling.media.embedded.layer.Layer.to_ask_for", lambda *_: [])
@@ -61,7 +62,7 @@ async def test_without_help_such_a_network_freezes_the_picture(monkeypatch: pyte
         assert len(meter.times) - began < 150 or frozen_share(meter.times[began:]) > 0.1
 
 
-@pytest.mark.parametrize("seed", [4])
+@pytest.mark.parametrize("seed", [4, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(5, 24))])
 async def test_a_cut_of_five_seconds_heals_within_five(seed: int) -> None:
     async with over_a_relay(seed) as (_, relay, one, other):
         relay.weather.cut = True

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 from signalling.media.embedded import codecs, sdp
@@ -14,16 +14,6 @@ from signalling.media.embedded.track import Track
 from signalling.protocol.messages import PublishedTrack, Source
 
 KIND_OF = {"microphone": "audio", "screen_audio": "audio", "camera": "video", "screen": "video"}
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """A publish offer as it was taken."""
-
-    description: Description
-    ingresses: dict[str, Ingress]
-    transport: Transport
-    """The client's."""
 
 
 def read_offer(text: str) -> Description:

@@ -124,21 +124,12 @@ def patch_numbers(packet: bytearray, *, sequence_number: int, timestamp: int) ->
     _NUMBERS.pack_into(packet, 2, sequence_number, timestamp)
 
 
-def blank(packet: bytearray, header: Header, extension: int) -> None:
-    """Make an extension padding, in place: what the receiver must not see, or would not know."""
-    where = header.extensions.get(extension)
-    if where is None:
-        return
-    # Of one-byte elements one byte stands before the data, of two-byte elements two.
-    heads = 1 if _profile(packet) == _ONE_BYTE else 2
-    packet[where.start - heads : where.stop] = bytes(where.stop - where.start + heads)
-
-
 def rename(packet: bytearray, header: Header, extension: int, to: int) -> None:
     """Give an extension the id that the receiver's description has for it, in place. 1 to 14."""
     where = header.extensions.get(extension)
     if where is None:
         return
+    # Of one-byte elements one byte stands before the data, of two-byte elements two.
     if _profile(packet) == _ONE_BYTE:
         packet[where.start - 1] = to << 4 | packet[where.start - 1] & 0x0F
     else:

@@ -144,6 +144,8 @@ def _section(lines: _Lines, session: _Lines) -> Section:
         raise Unacceptable("Each section needs a mid, a token of at most 16 characters.")
     if len(formats) > MOST_CODECS:
         raise Unacceptable(f"A section may offer at most {MOST_CODECS} formats.")
+    if len(lines.all("candidate")) > MOST_CANDIDATES:
+        raise Unacceptable(f"A section may name at most {MOST_CANDIDATES} candidates.")
     rejected = port == "0" and not lines.has("bundle-only")
     return Section(
         kind=kind,

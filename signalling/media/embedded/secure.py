@@ -167,7 +167,7 @@ class SecurePath:
 
     def _send(self, data: bytes) -> None:
         to = self.ice.destination
-        if to is not None and self._monotonic() < self.ice.consent_until:
+        if to is not None and self.ice.has_consent(self._monotonic()):
             self._port.send(data, to)
 
     def _changed(self) -> None:

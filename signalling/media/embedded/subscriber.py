@@ -32,8 +32,6 @@ class Slot:
     """Once the subscriber has accepted it."""
     settled: bool = True
     """The last answer knew of its state: an empty one may be used again."""
-    refused: bool = False
-    """The subscriber cannot decode what it carries."""
 
 
 class Subscriber:
@@ -76,7 +74,7 @@ class Subscriber:
             slot = Slot(str(len(self.slots)), track.kind, Section(track.kind, ""))
             self.slots.append(slot)
         slot.track = track
-        slot.settled = slot.refused = False
+        slot.settled = False
         slot.section = _section(slot, track)
         return True
 
@@ -112,7 +110,6 @@ class Subscriber:
             slot.settled = slot.track is offered[slot.mid]
             if slot.track is None or slot.track is not offered[slot.mid]:
                 continue
-            slot.refused = not accepted
             if accepted and slot.down is None:
                 slot.down = DownTrack(slot.track, self._send_rtp)
             elif not accepted:

@@ -146,6 +146,7 @@ BAD = {
     "an SSRC that is none": OFFER.replace("a=ssrc:1001", "a=ssrc:99999999999"),
     "too many SSRCs": OFFER + "".join(f"a=ssrc:{n} cname:x\r\n" for n in range(20)),
     "a broken section": OFFER.replace("m=video 9 UDP/TLS/RTP/SAVPF 96 97 102 103", "m=video nine"),
+    "too many candidates": OFFER + "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n" * 33,
     "too many formats": OFFER.replace("96 97 102 103", " ".join(map(str, range(200)))),
 }
 

@@ -9,7 +9,7 @@ from signalling.connection import Connection
 from signalling.events.hub import EventsHub
 from signalling.events.listeners import Listener
 from signalling.hub import Hub
-from signalling.protocol import events, messages
+from signalling.protocol import events, messages, parts
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.effects import Refused
 from signalling.protocol.peer import MOVES, State
@@ -61,7 +61,7 @@ class Door(Protocol[Guest]):
 class CallDoor:
     """Leads to one call."""
 
-    max_bytes = messages.MAX_FRAME_BYTES
+    max_bytes = parts.MAX_FRAME_BYTES
     goodbyes = frozenset({1000})
 
     def __init__(self, hub: Hub, call_id: UUID) -> None:

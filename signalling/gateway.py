@@ -21,7 +21,7 @@ from signalling.presence import Presence
 from signalling.protocol.bucket import Bucket
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.effects import Refused
-from signalling.protocol.messages import MAX_FRAME_BYTES
+from signalling.protocol.parts import MAX_FRAME_BYTES
 from signalling.settings import Settings
 
 HELLO_SECONDS = 5.0

@@ -36,15 +36,9 @@ from signalling.protocol.effects import (
     Returned,
     Send,
 )
-from signalling.protocol.messages import (
-    VERSION,
-    ClientMessage,
-    Hello,
-    Resume,
-    Told,
-    Topology,
-)
+from signalling.protocol.messages import ClientMessage, Hello, Told
 from signalling.protocol.negotiation import SignalRefused
+from signalling.protocol.parts import VERSION, Resume, Topology
 from signalling.protocol.peer import Entrant
 from signalling.protocol.room import Room
 from signalling.settings import Settings

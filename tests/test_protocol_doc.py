@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from signalling import connection, gateway
-from signalling.protocol import bucket, events, messages, peer
+from signalling.protocol import bucket, events, messages, parts, peer
 from signalling.protocol.codes import CloseCode, ErrorCode
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "protocol.md"
@@ -122,15 +122,15 @@ def test_close_codes_say_what_their_number_says() -> None:
 def test_the_limits_are_the_ones_in_force() -> None:
     text = DOCUMENT.read_text()
     stalled = connection.STALLED_SECONDS
-    assert messages.MAX_FRAME_BYTES == 128 * 1024
+    assert parts.MAX_FRAME_BYTES == 128 * 1024
     assert "| one message | 128 KiB |" in text
-    sections = messages.MAX_MEDIA_SECTIONS
+    sections = parts.MAX_MEDIA_SECTIONS
     said = [
-        f"{messages.MAX_SDP_CHARACTERS // 1024} Ki characters, at most "
+        f"{parts.MAX_SDP_CHARACTERS // 1024} Ki characters, at most "
         f"{sections['publish']} media sections ({sections['subscribe']} on",
-        f"{messages.MAX_CANDIDATE_CHARACTERS} characters",
-        f"after one offer or answer | {messages.MAX_CANDIDATES} |",
-        f"{messages.MAX_GENERATION:,}".replace(",", " "),
+        f"{parts.MAX_CANDIDATE_CHARACTERS} characters",
+        f"after one offer or answer | {parts.MAX_CANDIDATES} |",
+        f"{parts.MAX_GENERATION:,}".replace(",", " "),
         f"{gateway.HELLO_SECONDS:g} s",
         f"{bucket.PER_SECOND:g} messages a second, bursts of {bucket.BURST:g}",
         f"every {bucket.BYTES_PER_TOKEN // 1024} KiB",

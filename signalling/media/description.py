@@ -3,8 +3,8 @@
 import re
 
 from signalling.protocol.codes import ErrorCode
-from signalling.protocol.messages import MAX_MEDIA_SECTIONS, IceCandidate, Pc
 from signalling.protocol.negotiation import SignalRefused
+from signalling.protocol.parts import MAX_MEDIA_SECTIONS, IceCandidate, Pc
 
 MAX_LINES = 2000
 MAX_LINE_CHARACTERS = 4096

@@ -17,14 +17,12 @@ from signalling.protocol.messages import (
     Candidate,
     CandidateFrom,
     DeliveredSignal,
-    IceCandidate,
     Offer,
     OfferFrom,
     Signal,
-    Topology,
-    Viewed,
 )
 from signalling.protocol.negotiation import SignalRefused
+from signalling.protocol.parts import IceCandidate, Topology, Viewed
 
 
 class DirectEngine:

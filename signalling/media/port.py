@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
 
-from signalling.protocol.messages import Signal, Told, Topology, Viewed
+from signalling.protocol.messages import Signal, Told
+from signalling.protocol.parts import Topology, Viewed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,9 @@ from uuid import UUID
 from signalling.media.description import check_candidate, check_description
 from signalling.media.port import Admission, Outlet
 from signalling.protocol.codes import ErrorCode
-from signalling.protocol.messages import (
-    Answer,
-    AnswerFrom,
-    CandidateFrom,
-    Offer,
-    OfferFrom,
-    Signal,
-    Topology,
-    Viewed,
-)
+from signalling.protocol.messages import Answer, AnswerFrom, CandidateFrom, Offer, OfferFrom, Signal
 from signalling.protocol.negotiation import SignalRefused
+from signalling.protocol.parts import Topology, Viewed
 
 
 class ScriptedEngine:

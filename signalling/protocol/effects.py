@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from signalling.protocol.codes import CloseCode, ErrorCode
-from signalling.protocol.messages import LeaveReason, Signal, Viewed
+from signalling.protocol.messages import Signal
+from signalling.protocol.parts import LeaveReason, Viewed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,128 +7,42 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     TypeAdapter,
     model_serializer,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 
 from signalling.protocol.codes import ErrorCode
-
-Pc = Literal["direct", "publish", "subscribe"]
-VERSION = 1
-MAX_FRAME_BYTES = 128 * 1024
-MAX_SDP_CHARACTERS = 112 * 1024
-MAX_CANDIDATE_CHARACTERS = 1024
-MAX_MEDIA_SECTIONS: dict[Pc, int] = {"direct": 8, "publish": 8, "subscribe": 64}
-MAX_CANDIDATES = 64
-MAX_VIEWED = 100
-MAX_GENERATION = 1_000_000
-
-Topology = Literal["direct", "forwarded"]
-Source = Literal["microphone", "camera", "screen", "screen_audio"]
-ConnectionState = Literal["online", "reconnecting"]
-LeaveReason = Literal["left", "connection_lost", "replaced", "removed", "call_ended", "server_stopped"]
-EndReason = Literal["left", "replaced", "removed", "call_ended", "server_stopped"]
-
-
-def _without_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("NUL is not allowed")
-    return text
-
-
-Generation = Annotated[int, Field(ge=1, le=MAX_GENERATION)]
-Sequence = Annotated[int, Field(ge=0, le=2**53 - 1)]
-Sdp = Annotated[str, Field(min_length=1, max_length=MAX_SDP_CHARACTERS), AfterValidator(_without_nul)]
-ServerSdp = Annotated[str, Field(min_length=1, max_length=256 * 1024)]
-CandidateLine = Annotated[str, Field(max_length=MAX_CANDIDATE_CHARACTERS), AfterValidator(_without_nul)]
-IceWord = Annotated[str, Field(max_length=256), AfterValidator(_without_nul)]
-Mid = Annotated[str, Field(pattern=r"^[!#-'*+\-.0-9A-Z^-~]{1,16}$")]
-"""A token of RFC 8866 (section 9): what `a=mid` holds."""
-Token = Annotated[str, Field(min_length=16, max_length=4096, pattern=r"^[A-Za-z0-9_.\-]+$")]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, validate_by_name=True, serialize_by_alias=True
-    )
-
-
-# Parts
-
-
-class MediaState(_Part):
-    """What a participant is sending."""
-
-    audio: bool
-    video: bool
-
-
-class Resume(_Part):
-    """Take up an interrupted stay: the token of the last welcome and the last `seq` that arrived."""
-
-    token: str
-    last_seq: Sequence
-
-
-class IceCandidate(_Part):
-    """The browser's `RTCIceCandidateInit`, as `RTCIceCandidate.toJSON()` gives it."""
-
-    model_config = ConfigDict(alias_generator=to_camel)
-
-    candidate: CandidateLine
-    sdp_mid: IceWord | None = None
-    sdp_m_line_index: Annotated[int, Field(ge=0, lt=max(MAX_MEDIA_SECTIONS.values()))] | None = None
-    username_fragment: IceWord | None = None
-
-
-class PublishedTrack(_Part):
-    """What a section of a publish offer sends."""
-
-    mid: Mid
-    source: Source
-
-
-class ForwardedTrack(_Part):
-    """Whose sound or picture a section of a subscribe offer carries."""
-
-    mid: Mid
-    participant_id: UUID
-    source: Source
-
-
-class Viewed(_Part):
-    """How large a picture is shown: `height` in the screen's own pixels, 0 when it is not shown."""
-
-    participant_id: UUID
-    source: Literal["camera", "screen"]
-    height: Annotated[int, Field(ge=0, le=10_000)]
-
-
-class Participant(_Part):
-    """Someone else in the call. `polite`: whether the reader is the polite side towards them."""
-
-    id: UUID
-    membership_id: UUID
-    name: str
-    organisation: str
-    role: str
-    audio: bool
-    video: bool
-    state: ConnectionState
-    polite: bool
-
+from signalling.protocol.parts import (
+    MAX_MEDIA_SECTIONS,
+    MAX_VIEWED,
+    ConnectionState,
+    EndReason,
+    ForwardedTrack,
+    Generation,
+    IceCandidate,
+    LeaveReason,
+    MediaState,
+    Part,
+    Participant,
+    Pc,
+    PublishedTrack,
+    Resume,
+    Sdp,
+    Sequence,
+    ServerSdp,
+    Source,
+    Token,
+    Topology,
+    Viewed,
+)
 
 # Client to server
 
 
-class Hello(_Part):
+class Hello(Part):
     """The first frame on every socket: enter with a ticket, or resume.
 
     Whatever the ticket or the token looks like, it is refused as one, not as a malformed message.
@@ -147,7 +61,7 @@ class Hello(_Part):
         return self
 
 
-class _Addressed(_Part):
+class _Addressed(Part):
     """About one peer connection. `to` is a participant; null means the server (forwarded calls)."""
 
     to: UUID | None = None
@@ -179,7 +93,7 @@ class Candidate(_Addressed):
     candidate: IceCandidate | None
 
 
-class Restart(_Part):
+class Restart(Part):
     """Asks the server to offer `subscribe` again: with new ICE credentials, or as the next generation."""
 
     type: Literal["restart"] = "restart"
@@ -187,14 +101,14 @@ class Restart(_Part):
     generation: Generation
 
 
-class View(_Part):
+class View(Part):
     """How large each picture is shown: what nobody looks at is not sent. Replaces the last one."""
 
     type: Literal["view"] = "view"
     tracks: Annotated[tuple[Viewed, ...], Field(max_length=MAX_VIEWED)]
 
 
-class Media(_Part):
+class Media(Part):
     """The sender muted or unmuted something."""
 
     type: Literal["media"] = "media"
@@ -202,13 +116,13 @@ class Media(_Part):
     video: bool
 
 
-class Leave(_Part):
+class Leave(Part):
     """The sender leaves the call for good."""
 
     type: Literal["leave"] = "leave"
 
 
-class Ping(_Part):
+class Ping(Part):
     """Asks for a pong."""
 
     type: Literal["ping"] = "ping"
@@ -224,7 +138,7 @@ client_adapter: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
 # Server to client
 
 
-class _Numbered(_Part):
+class _Numbered(Part):
     seq: Sequence = 0
 
 
@@ -332,7 +246,7 @@ class TrackState(_Numbered):
     state: Literal["active", "paused"]
 
 
-class Pong(_Part):
+class Pong(Part):
     """Answers a ping. Not numbered: it is never replayed."""
 
     type: Literal["pong"] = "pong"

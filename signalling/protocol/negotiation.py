@@ -4,16 +4,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from signalling.protocol.codes import ErrorCode
-from signalling.protocol.messages import (
-    Answer,
-    Candidate,
-    DeliveredSignal,
-    Offer,
-    Pc,
-    Restart,
-    Signal,
-    Topology,
-)
+from signalling.protocol.messages import Answer, Candidate, DeliveredSignal, Offer, Restart, Signal
+from signalling.protocol.parts import Pc, Topology
 
 # Who may say what on which connection. In forwarded calls one side only ever offers, so glare cannot happen.
 SPOKEN: dict[Topology, set[tuple[type, Pc]]] = {

@@ -12,19 +12,16 @@ from signalling.protocol.effects import Send
 from signalling.protocol.messages import (
     Answer,
     Candidate,
-    ConnectionState,
     Hello,
     Leave,
     Media,
-    MediaState,
     Offer,
-    Participant,
-    Pc,
     Ping,
     Restart,
     View,
     frame,
 )
+from signalling.protocol.parts import ConnectionState, MediaState, Participant, Pc
 
 KEPT_MESSAGES = 256
 KEPT_BYTES = 512 * 1024

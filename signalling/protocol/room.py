@@ -22,21 +22,16 @@ from signalling.protocol.effects import (
     Send,
 )
 from signalling.protocol.messages import (
-    MAX_CANDIDATES,
     PONG_FRAME,
     Answer,
     Candidate,
     ClientMessage,
-    ConnectionState,
     DeliveredSignal,
     Ended,
-    EndReason,
     Error,
     Hello,
     Leave,
-    LeaveReason,
     Media,
-    MediaState,
     Numbered,
     Offer,
     ParticipantConnection,
@@ -47,13 +42,20 @@ from signalling.protocol.messages import (
     Restart,
     Signal,
     Told,
-    Topology,
     View,
     Welcome,
     body,
     frame,
 )
 from signalling.protocol.negotiation import Generations, SignalRefused, Stale
+from signalling.protocol.parts import (
+    MAX_CANDIDATES,
+    ConnectionState,
+    EndReason,
+    LeaveReason,
+    MediaState,
+    Topology,
+)
 from signalling.protocol.peer import STRIKES, Dismissed, Entrant, Peer, Resumed, SocketLost
 
 CAPACITY: dict[Topology, int] = {"direct": 2, "forwarded": 50}

@@ -17,13 +17,12 @@ from signalling.protocol.messages import (
     Candidate,
     CandidateFrom,
     DeliveredSignal,
-    IceCandidate,
     Offer,
     OfferFrom,
-    Pc,
     Told,
 )
 from signalling.protocol.negotiation import SignalRefused
+from signalling.protocol.parts import IceCandidate, Pc
 from tests.signalling.world import CANDIDATE, SDP
 
 LINE = str(CANDIDATE["candidate"])

@@ -9,17 +9,16 @@ import pytest
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.effects import Close, Effect, Entered, Left, Negotiate, Refused, Send
 from signalling.protocol.messages import (
-    MAX_CANDIDATES,
     AnswerFrom,
     Candidate,
     ClientMessage,
     Hello,
     Media,
-    MediaState,
     Offer,
     OfferFrom,
     Ping,
 )
+from signalling.protocol.parts import MAX_CANDIDATES, MediaState
 from signalling.protocol.peer import MOVES, STRIKES, Entrant, State
 from signalling.protocol.room import REFUSE_SECONDS, Room
 from tests.signalling.world import SDP

@@ -17,12 +17,11 @@ from signalling.protocol.messages import (
     Hello,
     Leave,
     Media,
-    MediaState,
     Offer,
     OfferFrom,
-    Pc,
     Ping,
 )
+from signalling.protocol.parts import MediaState, Pc
 from signalling.protocol.peer import Entrant, State
 from signalling.protocol.room import CAPACITY, Room
 from tests.signalling.world import SDP

@@ -21,8 +21,9 @@ from signalling.media.embedded.speakers import SILENCE
 from signalling.media.embedded.speakers import Speakers as Voices
 from signalling.media.port import Admission, Outlet
 from signalling.protocol.codes import ErrorCode
-from signalling.protocol.messages import Answer, Candidate, Offer, Signal, Speakers, Topology, Viewed
+from signalling.protocol.messages import Answer, Candidate, Offer, Signal, Speakers
 from signalling.protocol.negotiation import SignalRefused
+from signalling.protocol.parts import Topology, Viewed
 
 TICK_SECONDS: Final = 0.05
 

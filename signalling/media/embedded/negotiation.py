@@ -11,7 +11,7 @@ from signalling.media.embedded.layer import Layer
 from signalling.media.embedded.publisher import Ingress
 from signalling.media.embedded.sdp import Description, Section, Transport, Unacceptable
 from signalling.media.embedded.track import Track
-from signalling.protocol.messages import PublishedTrack, Source
+from signalling.protocol.parts import PublishedTrack, Source
 
 KIND_OF = {"microphone": "audio", "screen_audio": "audio", "camera": "video", "screen": "video"}
 

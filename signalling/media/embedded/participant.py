@@ -19,15 +19,8 @@ from signalling.media.embedded.secure import Fingerprint, HandshakeFailed, Secur
 from signalling.media.embedded.subscriber import Subscriber
 from signalling.media.embedded.track import Track
 from signalling.protocol.codes import ErrorCode
-from signalling.protocol.messages import (
-    Answer,
-    AnswerFrom,
-    Error,
-    Offer,
-    OfferFrom,
-    Told,
-    Viewed,
-)
+from signalling.protocol.messages import Answer, AnswerFrom, Error, Offer, OfferFrom, Told
+from signalling.protocol.parts import Viewed
 from signalling.settings import split_address
 
 log = structlog.get_logger()

@@ -7,7 +7,8 @@ from uuid import UUID
 from signalling.media.embedded.bandwidth import Demand, Estimate, allocate, hold, try_more
 from signalling.media.embedded.downtrack import DownTrack
 from signalling.media.embedded.layer import Layer
-from signalling.protocol.messages import TrackState, Viewed
+from signalling.protocol.messages import TrackState
+from signalling.protocol.parts import Viewed
 
 SHARE_SECONDS: Final = 0.25
 UNSEEN: Final = 0

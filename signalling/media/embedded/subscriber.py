@@ -11,7 +11,7 @@ from signalling.media.embedded.publisher import stamp
 from signalling.media.embedded.sdp import Section
 from signalling.media.embedded.shares import Shares
 from signalling.media.embedded.track import Track
-from signalling.protocol.messages import MAX_MEDIA_SECTIONS, ForwardedTrack
+from signalling.protocol.parts import MAX_MEDIA_SECTIONS, ForwardedTrack
 
 MOST_SECTIONS: Final = MAX_MEDIA_SECTIONS["subscribe"]
 REPORT_SECONDS: Final = 1.0

@@ -8,7 +8,7 @@ from signalling.media.embedded.codecs import Forwarded
 from signalling.media.embedded.fan import Fan
 from signalling.media.embedded.layer import Layer
 from signalling.media.embedded.speakers import SILENCE
-from signalling.protocol.messages import Source
+from signalling.protocol.parts import Source
 
 KEYFRAME_SECONDS: Final = 0.5
 """A publisher is asked for a keyframe of a layer once in this time at most."""

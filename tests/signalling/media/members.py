@@ -14,16 +14,8 @@ from typing_extensions import override
 from signalling.media.embedded.engine import EmbeddedEngine
 from signalling.media.embedded.ice import Address
 from signalling.media.port import Admission
-from signalling.protocol.messages import (
-    Answer,
-    AnswerFrom,
-    Offer,
-    OfferFrom,
-    PublishedTrack,
-    Speakers,
-    Told,
-    Viewed,
-)
+from signalling.protocol.messages import Answer, AnswerFrom, Offer, OfferFrom, Speakers, Told
+from signalling.protocol.parts import PublishedTrack, Viewed
 from tests.independent.synthetic import Meter, Source
 
 with contextlib.suppress(webrtc.InvalidStateError):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from signalling.media.embedded import codecs, negotiation, sdp
 from signalling.media.embedded.codecs import Palette
 from signalling.media.embedded.sdp import Transport, Unacceptable
-from signalling.protocol.messages import PublishedTrack
+from signalling.protocol.parts import PublishedTrack
 
 PRINT = ":".join(["AB"] * 32)
 HEAD = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"

@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core import clock
 from app.core.db import Base, identity, instant
 from app.core.errors import Conflict
+from signalling.contracts.tickets import Topology
 
 JOIN_BEFORE = timedelta(minutes=15)
 JOIN_AFTER = timedelta(minutes=60)
@@ -112,6 +113,8 @@ class Call(Base):
     meeting_id: Mapped[UUID] = mapped_column(ForeignKey("meeting.id", ondelete="CASCADE"), unique=True)
     node: Mapped[str]
     epoch: Mapped[int] = mapped_column(default=1)
+    topology: Mapped[Topology] = mapped_column(String, default="direct")
+    """Once `forwarded`, a call stays so."""
 
 
 class Attendance(Base):

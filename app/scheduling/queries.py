@@ -124,6 +124,11 @@ async def call_of_meeting(db: AsyncSession, meeting_id: UUID) -> Call | None:
     return await db.scalar(select(Call).where(Call.meeting_id == meeting_id).with_for_update(key_share=True))
 
 
+async def forwarded(db: AsyncSession, call_id: UUID) -> None:
+    """The call's media go through the server from now on."""
+    await db.execute(update(Call).where(Call.id == call_id).values(topology="forwarded"))
+
+
 async def known_call_member(db: AsyncSession, call_id: UUID, membership_id: UUID) -> bool:
     """Whether this membership takes part in the pairing whose call this is."""
     found = await db.scalar(

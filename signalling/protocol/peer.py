@@ -12,6 +12,7 @@ from signalling.protocol.effects import Send
 from signalling.protocol.messages import (
     Answer,
     Candidate,
+    Forward,
     Hello,
     Leave,
     Media,
@@ -56,6 +57,7 @@ MOVES: dict[tuple[State, type], State] = {
     (State.ONLINE, Answer): State.ONLINE,
     (State.ONLINE, Candidate): State.ONLINE,
     (State.ONLINE, Restart): State.ONLINE,
+    (State.ONLINE, Forward): State.ONLINE,
     (State.ONLINE, View): State.ONLINE,
     (State.ONLINE, Media): State.ONLINE,
     (State.ONLINE, Ping): State.ONLINE,

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.effects import (
+    CarriedOver,
     Close,
     Effect,
     Entered,
@@ -29,6 +30,7 @@ from signalling.protocol.messages import (
     DeliveredSignal,
     Ended,
     Error,
+    Forward,
     Hello,
     Leave,
     Media,
@@ -39,6 +41,7 @@ from signalling.protocol.messages import (
     ParticipantLeft,
     ParticipantMedia,
     Ping,
+    Promoted,
     Restart,
     Signal,
     Told,
@@ -83,25 +86,41 @@ class Room:
 
     # Coming in
 
-    def admit(self, who: Entrant, media: MediaState, token: str, now: float) -> list[Effect]:
-        """Let someone in who has shown a ticket. Raises `Refused`."""
+    def admit(
+        self,
+        who: Entrant,
+        media: MediaState,
+        token: str,
+        now: float,
+        *,
+        topology: Topology | None = None,
+    ) -> list[Effect]:
+        """Let someone in who has shown a ticket (for a call of `topology`). Raises `Refused`."""
         if self._ended_until is not None and now < self._ended_until:
             raise Refused(ErrorCode.CALL_ENDED, CloseCode.CALL_ENDED, "The call has ended.")
         if now < self._removed_until.get(who.membership_id, now):
             raise Refused(ErrorCode.REMOVED, CloseCode.REMOVED, "You were removed from this call.")
         others = {peer.who.membership_id for peer in self.peers.values()} - {who.membership_id}
-        if len(others) >= CAPACITY[self.topology]:
+        if len(others) >= CAPACITY["forwarded"]:
             raise Refused(ErrorCode.CALL_FULL, CloseCode.CALL_FULL, "The call is full.")
-        effects: list[Effect] = []
+        if not self.peers and topology is not None:
+            self.topology = topology
+            self.generations = Generations(topology)
+        crowd = len(others) >= CAPACITY[self.topology]
+        effects = self.promote() if crowd or topology == "forwarded" else []
         for earlier in [p for p in self.peers.values() if p.who.membership_id == who.membership_id]:
             effects += self._end(earlier, "replaced", CloseCode.REPLACED)
         return effects + self._enter(who, media, token)
 
-    def take_shape(self, topology: Topology) -> None:
-        """While nobody is in, the call is what the next ticket says: a command may have come first."""
-        if not self.peers:
-            self.topology = topology
-            self.generations = Generations(topology)
+    def promote(self) -> list[Effect]:
+        """From here on the server carries the media. A call that is forwarded stays so."""
+        if self.topology == "forwarded":
+            return []
+        self.topology = "forwarded"
+        self.generations.promote()
+        for peer in self.peers.values():
+            peer.candidates.clear()
+        return [*self._tell(self.peers.values(), Promoted()), CarriedOver()]
 
     def can_replay(self, participant: UUID, last_seq: int) -> bool:
         """Whether everything that came after `last_seq` is still known."""
@@ -151,16 +170,23 @@ class Room:
                 return [Send(participant, PONG_FRAME)]
             case Media():
                 return self._say_media(peer, message)
-            case Offer() | Answer() | Candidate():
-                return self._negotiate(peer, message)
-            case Restart():
-                return self._offer_again(peer, message)
-            case View():
-                return [Look(participant, message.tracks)]
+            case Offer() | Answer() | Candidate() | Restart() | Forward() | View():
+                return self._about_paths(peer, message)
             case Leave():
                 return self._end(peer, "left", CloseCode.NORMAL)
             case Hello():  # pragma: no cover - MOVES has no second hello
                 return []
+
+    def _about_paths(self, peer: Peer, message: Signal | Restart | Forward | View) -> list[Effect]:
+        match message:
+            case Restart():
+                return self._offer_again(peer, message)
+            case Forward():
+                return self.promote()
+            case View():
+                return [Look(peer.who.participant_id, message.tracks)]
+            case _:
+                return self._negotiate(peer, message)
 
     def invalid(self, participant: UUID, detail: str, about: str | None) -> list[Effect]:
         """Answer something that is not a message of this protocol."""

@@ -81,7 +81,7 @@ class CallForwarded(_Message):
 
 
 class RecordedPart(BaseModel):
-    """One file of a recording, below `<call_id>/<take_id>/`; its own time begins at `offset_ms` of the take."""
+    """One file of a take, in `<call_id>/<take_id>/`; its own time begins at `offset_ms` of it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

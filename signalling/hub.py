@@ -35,6 +35,7 @@ from signalling.protocol.effects import (
     Refused,
     Returned,
     Send,
+    Silence,
 )
 from signalling.protocol.messages import ClientMessage, Hello, Told
 from signalling.protocol.negotiation import SignalRefused
@@ -192,6 +193,7 @@ class Hub:
             organisation=ticket.organisation,
             role=ticket.role,
             may_publish="publish" in ticket.permissions,
+            may_moderate="moderate" in ticket.permissions,
         )
         terms = Admission(ticket.call_id, who.participant_id, who.may_publish, ticket.ice_policy)
         token = Stays.new_token()
@@ -250,7 +252,7 @@ class Hub:
                     self._close(effect)
                 case Entered() | Left():
                     self._report(room, effect)
-                case Negotiate() | Look() | Returned() | OfferAgain():
+                case Negotiate() | Look() | Silence() | Returned() | OfferAgain():
                     pass
         engine = self._engines.get(room.topology)
         if engine is not None:
@@ -269,14 +271,19 @@ class Hub:
                     await engine.returned(room.call_id, effect.participant_id)
                 case OfferAgain():
                     await engine.offer_again(room.call_id, effect.participant_id, anew=effect.anew)
+                case Silence():
+                    await engine.mute(room.call_id, effect.participant_id, effect.sources)
                 case Look():
                     await engine.look(room.call_id, effect.participant_id, effect.tracks)
                 case Left():
-                    await engine.dismiss(room.call_id, effect.participant_id)
-                    if not room.peers:
-                        await engine.end(room.call_id)
+                    await self._dismiss(engine, room, effect)
                 case _:
                     pass
+
+    async def _dismiss(self, engine: MediaEngine, room: Room, left: Left) -> None:
+        await engine.dismiss(room.call_id, left.participant_id)
+        if not room.peers:
+            await engine.end(room.call_id)
 
     async def _negotiate(self, engine: MediaEngine, room: Room, effect: Negotiate) -> None:
         try:

@@ -22,7 +22,7 @@ from signalling.protocol.messages import (
     Signal,
 )
 from signalling.protocol.negotiation import SignalRefused
-from signalling.protocol.parts import IceCandidate, Topology, Viewed
+from signalling.protocol.parts import IceCandidate, Source, Topology, Viewed
 
 
 class DirectEngine:
@@ -58,6 +58,9 @@ class DirectEngine:
         pass
 
     async def look(self, call_id: UUID, participant_id: UUID, tracks: Sequence[Viewed]) -> None:
+        pass
+
+    async def mute(self, call_id: UUID, participant_id: UUID, sources: frozenset[Source]) -> None:
         pass
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from signalling.protocol.messages import Signal, Told
-from signalling.protocol.parts import Topology, Viewed
+from signalling.protocol.parts import Source, Topology, Viewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,9 @@ class MediaEngine(Protocol):
 
     async def look(self, call_id: UUID, participant_id: UUID, tracks: Sequence[Viewed]) -> None:
         """A participant sees these pictures that large; others as they please."""
+
+    async def mute(self, call_id: UUID, participant_id: UUID, sources: frozenset[Source]) -> None:
+        """Forward nothing of these sources of a participant from now on, and all others."""
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         """Drop a participant and everything that is theirs. Unknown ones are no error."""

@@ -9,7 +9,7 @@ from signalling.media.port import Admission, Outlet
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import Answer, AnswerFrom, CandidateFrom, Offer, OfferFrom, Signal
 from signalling.protocol.negotiation import SignalRefused
-from signalling.protocol.parts import Topology, Viewed
+from signalling.protocol.parts import Source, Topology, Viewed
 
 
 class ScriptedEngine:
@@ -60,6 +60,9 @@ class ScriptedEngine:
         pass
 
     async def look(self, call_id: UUID, participant_id: UUID, tracks: Sequence[Viewed]) -> None:
+        pass
+
+    async def mute(self, call_id: UUID, participant_id: UUID, sources: frozenset[Source]) -> None:
         pass
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:

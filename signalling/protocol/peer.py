@@ -15,13 +15,14 @@ from signalling.protocol.messages import (
     Hello,
     Leave,
     Media,
+    Mute,
     Offer,
     Ping,
     Restart,
     View,
     frame,
 )
-from signalling.protocol.parts import ConnectionState, MediaState, Participant, Pc
+from signalling.protocol.parts import ConnectionState, MediaState, Participant, Pc, Source
 
 KEPT_MESSAGES = 256
 KEPT_BYTES = 512 * 1024
@@ -58,6 +59,7 @@ MOVES: dict[tuple[State, type], State] = {
     (State.ONLINE, Restart): State.ONLINE,
     (State.ONLINE, View): State.ONLINE,
     (State.ONLINE, Media): State.ONLINE,
+    (State.ONLINE, Mute): State.ONLINE,
     (State.ONLINE, Ping): State.ONLINE,
     (State.ONLINE, Leave): State.LEAVING,
     (State.ONLINE, SocketLost): State.RECONNECTING,
@@ -82,6 +84,7 @@ class Entrant:
     organisation: str
     role: str
     may_publish: bool = True
+    may_moderate: bool = False
 
 
 @dataclass(slots=True)
@@ -96,6 +99,10 @@ class Peer:
     deadline: float | None = None
     strikes: int = 0
     candidates: dict[tuple[UUID | None, Pc], int] = field(default_factory=dict)
+    offered: frozenset[Source] = frozenset()
+    """What the last offer of `publish` sends."""
+    muted: dict[Source, int] = field(default_factory=dict)
+    """What a moderator muted and they have not switched on since; by which message they were told."""
     _kept: deque[bytes] = field(default_factory=deque)
     _kept_bytes: int = 0
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID
 
+from signalling.protocol import muting
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.effects import (
     Close,
@@ -32,6 +33,7 @@ from signalling.protocol.messages import (
     Hello,
     Leave,
     Media,
+    Mute,
     Numbered,
     Offer,
     ParticipantConnection,
@@ -117,6 +119,7 @@ class Room:
         effects += [Send(participant, kept) for kept in peer.missed(last_seq) or ()]
         # Also when nobody had noticed the loss: whoever waits for an answer then offers again.
         effects += self._connection(peer, "online")
+        media = muting.without_muted(peer, media, last_seq)
         return [*effects, *self._media(peer, media), Returned(participant)]
 
     def begin_again(self, participant: UUID, new: UUID, media: MediaState, token: str) -> list[Effect]:
@@ -135,7 +138,8 @@ class Room:
         if older:
             # Everybody who is here already is polite towards the newcomer, so one encoding fits all of them.
             effects += self._tell(older, ParticipantJoined(participant=peer.seen_by(older[0])))
-        return effects
+        silence = muting.silence(peer)
+        return [*effects, silence] if silence.sources else effects
 
     # What participants send
 
@@ -149,7 +153,7 @@ class Room:
         match message:
             case Ping():
                 return [Send(participant, PONG_FRAME)]
-            case Media():
+            case Media() | Mute():
                 return self._say_media(peer, message)
             case Offer() | Answer() | Candidate():
                 return self._negotiate(peer, message)
@@ -267,7 +271,8 @@ class Room:
             detail = f"More than {MAX_CANDIDATES} candidates for one description."
             return [*self.refuse(me, ErrorCode.TOO_MANY_CANDIDATES, detail, signal.type)]
         peer.candidates[line] = count
-        return [Negotiate(me, signal)]
+        lifted = muting.offered(peer, signal) if isinstance(signal, Offer) else []
+        return [Negotiate(me, signal), *lifted]
 
     def _offer_again(self, peer: Peer, message: Restart) -> list[Effect]:
         me = peer.who.participant_id
@@ -279,7 +284,9 @@ class Room:
             return [*self.refuse(me, refusal.code, refusal.detail, message.type)]
         return [OfferAgain(me, anew)]
 
-    def _say_media(self, peer: Peer, message: Media) -> list[Effect]:
+    def _say_media(self, peer: Peer, message: Media | Mute) -> list[Effect]:
+        if isinstance(message, Mute):
+            return self._mute(peer, message)
         wanted = MediaState(audio=message.audio, video=message.video)
         if _allowed(peer.who, wanted) != wanted:
             detail = "You may listen and watch here, not send."
@@ -288,13 +295,31 @@ class Room:
 
     def _media(self, peer: Peer, media: MediaState) -> list[Effect]:
         media = _allowed(peer.who, media)
+        muting.said(peer, media)
+        return self._set_media(peer, media)
+
+    def _set_media(self, peer: Peer, media: MediaState) -> list[Effect]:
         if media == peer.media:
             return []
         peer.media = media
-        return self._tell(
+        told = self._tell(
             self._others(peer),
             ParticipantMedia(participant_id=peer.who.participant_id, audio=media.audio, video=media.video),
         )
+        return [*told, muting.silence(peer)]
+
+    def _mute(self, peer: Peer, message: Mute) -> list[Effect]:
+        me = peer.who.participant_id
+        try:
+            target = muting.check(peer, self.peers.get(message.participant_id))
+        except SignalRefused as refusal:
+            return [*self.refuse(me, refusal.code, refusal.detail, message.type)]
+        effects = muting.tell(target, message, me)
+        if effects and self.topology == "forwarded":
+            # A screen that is silenced goes from the offers of the others; no message is needed for it.
+            silenced = self._set_media(target, muting.without_muted(target, target.media))
+            effects += silenced or [muting.silence(target)]
+        return effects
 
     def _connection(self, peer: Peer, state: ConnectionState) -> list[Effect]:
         message = ParticipantConnection(participant_id=peer.who.participant_id, state=state)

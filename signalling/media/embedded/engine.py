@@ -23,7 +23,7 @@ from signalling.media.port import Admission, Outlet
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import Answer, Candidate, Offer, Signal, Speakers
 from signalling.protocol.negotiation import SignalRefused
-from signalling.protocol.parts import Topology, Viewed
+from signalling.protocol.parts import Source, Topology, Viewed
 
 TICK_SECONDS: Final = 0.05
 
@@ -44,7 +44,7 @@ class _Call:
     def listen(self, now: float) -> UUID | None:
         """Find out who speaks; returns the dominant speaker. Tells everybody when it has changed."""
         levels = {
-            each.id: track.level() if track.layers[0].is_live(now) else SILENCE
+            each.id: track.level() if track.layers[0].is_live(now) and not track.muted else SILENCE
             for each in self.participants.values()
             for track in each.tracks
             if track.source == "microphone"
@@ -144,6 +144,11 @@ class EmbeddedEngine:
         participant = self._participant(call_id, participant_id)
         if participant is not None:
             participant.look(tracks)
+
+    async def mute(self, call_id: UUID, participant_id: UUID, sources: frozenset[Source]) -> None:
+        participant = self._participant(call_id, participant_id)
+        if participant is not None:
+            participant.mute(sources)
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         call = self._calls.get(call_id)

@@ -38,7 +38,7 @@ class Shares:
         if now < self._due:
             return []
         self._due = now + SHARE_SECONDS
-        pictures = [down for down in downs if down.track.kind == "video"]
+        pictures = [down for down in downs if down.track.kind == "video" and not down.track.muted]
         sent = sum(down.measure(now) for down in pictures)
         lost, packets = _lost(downs)
         too_much = self.estimate.update(sent, lost, packets, now)

@@ -5,7 +5,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import structlog
@@ -15,8 +14,6 @@ from signalling.contracts.calls import (
     Command,
     CommandDone,
     EndCall,
-    ParticipantJoined,
-    ParticipantLeft,
     RemoveFromCall,
     RevokeSession,
 )
@@ -42,6 +39,7 @@ from signalling.protocol.negotiation import SignalRefused
 from signalling.protocol.parts import VERSION, Resume, Topology
 from signalling.protocol.peer import Entrant
 from signalling.protocol.room import Room
+from signalling.reports import Reports
 from signalling.settings import Settings
 from signalling.stays import Link, Stay, Stays
 
@@ -70,7 +68,7 @@ class Hub:
         self._engines: dict[Topology, MediaEngine] = {
             engine.topology: engine for engine in (make(self._deliver) for make in engines)
         }
-        self._clock = clock
+        self._reports = Reports(settings.node, facts, clock)
         self._stays = Stays()
         self._obeyed: OrderedDict[UUID, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -139,7 +137,7 @@ class Hub:
             self._obeyed[command.id] = None
             if len(self._obeyed) > REMEMBERED_COMMANDS:
                 self._obeyed.popitem(last=False)
-        self._facts.keep(CommandDone(node=self._settings.node, command_id=command.id, at=self._now()))
+        self._facts.keep(CommandDone(node=self._settings.node, command_id=command.id, at=self._reports.now()))
 
     def sessions(self) -> set[UUID]:
         """The sign-in sessions by which people are in calls here."""
@@ -155,6 +153,13 @@ class Hub:
         """End every stay here because the node is going away."""
         for room in list(self.rooms.values()):
             await self._carry_out(room, room.stop())
+
+    def report_quality(self) -> None:
+        """Tell app how well everybody is connected."""
+        for room in self.rooms.values():
+            for peer in room.peers.values():
+                engine = self._engines[room.topology]
+                self._reports.quality(room, engine, peer.who.participant_id, peer.who.membership_id)
 
     def tidy(self) -> None:
         """Forget calls that nobody is in."""
@@ -251,7 +256,7 @@ class Hub:
                 case Close():
                     self._close(effect)
                 case Entered() | Left():
-                    self._report(room, effect)
+                    self._reports.stay(room, effect)
                 case Negotiate() | Look() | Silence() | Returned() | OfferAgain():
                     pass
         engine = self._engines.get(room.topology)
@@ -281,6 +286,7 @@ class Hub:
                     pass
 
     async def _dismiss(self, engine: MediaEngine, room: Room, left: Left) -> None:
+        self._reports.quality(room, engine, left.participant_id, left.membership_id)
         await engine.dismiss(room.call_id, left.participant_id)
         if not room.peers:
             await engine.end(room.call_id)
@@ -310,21 +316,6 @@ class Hub:
         if stay is not None:
             stay.link.cut(effect.code)
 
-    def _report(self, room: Room, effect: Entered | Left) -> None:
-        said = {
-            "node": self._settings.node,
-            "call_id": room.call_id,
-            "epoch": room.epoch,
-            "participant_id": effect.participant_id,
-            "membership_id": effect.membership_id,
-            "at": self._now(),
-        }
-        if isinstance(effect, Entered):
-            self._facts.keep(ParticipantJoined.model_validate(said))
-        else:
-            self._facts.keep(ParticipantLeft.model_validate({**said, "reason": effect.reason}))
-            log.info("left", call=str(room.call_id), reason=effect.reason)
-
     # Small things
 
     def _expire(self, room: Room) -> None:
@@ -346,6 +337,3 @@ class Hub:
     def _forget_room(self, room: Room, now: float) -> None:
         if room.forgettable(now) and self.rooms.get(room.call_id) is room:
             del self.rooms[room.call_id]
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from signalling.contracts.calls import StayQuality
 from signalling.media.description import (
     check_candidate,
     check_description,
@@ -62,6 +63,9 @@ class DirectEngine:
 
     async def mute(self, call_id: UUID, participant_id: UUID, sources: frozenset[Source]) -> None:
         pass
+
+    def measured(self, call_id: UUID, participant_id: UUID) -> StayQuality | None:
+        return None
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         admitted = self._calls.get(call_id, {})

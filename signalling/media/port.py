@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
 
+from signalling.contracts.calls import StayQuality
 from signalling.protocol.messages import Signal, Told
 from signalling.protocol.parts import Source, Topology, Viewed
 
@@ -58,6 +59,9 @@ class MediaEngine(Protocol):
 
     async def mute(self, call_id: UUID, participant_id: UUID, sources: frozenset[Source]) -> None:
         """Forward nothing of these sources of a participant from now on, and all others."""
+
+    def measured(self, call_id: UUID, participant_id: UUID) -> StayQuality | None:
+        """How a participant's connection was so far; None where nothing is known."""
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         """Drop a participant and everything that is theirs. Unknown ones are no error."""

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from signalling.contracts.calls import StayQuality
 from signalling.media.description import check_candidate, check_description
 from signalling.media.port import Admission, Outlet
 from signalling.protocol.codes import ErrorCode
@@ -64,6 +65,9 @@ class ScriptedEngine:
 
     async def mute(self, call_id: UUID, participant_id: UUID, sources: frozenset[Source]) -> None:
         pass
+
+    def measured(self, call_id: UUID, participant_id: UUID) -> StayQuality | None:
+        return None
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         self._calls.get(call_id, {}).pop(participant_id, None)

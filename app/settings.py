@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     stun_urls: _List = ()
     turn_urls: _List = ()
     turn_secret: str = ""
+    calls_across_organisations: Literal["forwarded", "relayed"] = "forwarded"
+    """How two people of different organisations meet: at our server, or end to end through a TURN server."""
     messages_per_minute: int = Field(default=300, ge=1)
     lease_lapse_seconds: float = Field(default=45, gt=0)
     database_pool: int = Field(default=10, ge=1, le=200)
@@ -81,6 +83,11 @@ class Settings(BaseSettings):
     def development(self) -> bool:
         """Demo data and the mailbox page exist only here."""
         return self.mode == "development"
+
+    @property
+    def has_relay(self) -> bool:
+        """Whether there is a TURN server to give out credentials for."""
+        return bool(self.turn_urls and self.turn_secret)
 
     @property
     def secure(self) -> bool:

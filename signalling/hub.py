@@ -18,25 +18,21 @@ from signalling.contracts.calls import (
     RevokeSession,
 )
 from signalling.contracts.tickets import CallTicket
+from signalling.engines import Engines
 from signalling.facts import FactKeeper
 from signalling.media.port import Admission, MediaEngine, Outlet
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.effects import (
+    CarriedOver,
     Close,
     Effect,
     Entered,
     Left,
-    Look,
-    Negotiate,
-    OfferAgain,
     Refused,
-    Returned,
     Send,
-    Silence,
 )
 from signalling.protocol.messages import ClientMessage, Hello, Told
-from signalling.protocol.negotiation import SignalRefused
-from signalling.protocol.parts import VERSION, Resume, Topology
+from signalling.protocol.parts import VERSION, Resume
 from signalling.protocol.peer import Entrant
 from signalling.protocol.room import Room
 from signalling.reports import Reports
@@ -65,23 +61,21 @@ class Hub:
         self._settings = settings
         self._admissions = admissions
         self._facts = facts
-        self._engines: dict[Topology, MediaEngine] = {
-            engine.topology: engine for engine in (make(self._deliver) for make in engines)
-        }
         self._reports = Reports(settings.node, facts, clock)
         self._stays = Stays()
+        self._engines = Engines(
+            [make(self._deliver) for make in engines], self._stays, self._reports, self._send
+        )
         self._obeyed: OrderedDict[UUID, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Make the engines ready. Raises `OSError` when a port of theirs is taken."""
-        for engine in self._engines.values():
-            await engine.open()
+        await self._engines.open()
 
     async def close(self) -> None:
         """Let go of what the engines hold."""
-        for engine in self._engines.values():
-            await engine.close()
+        await self._engines.close()
 
     # What sockets do
 
@@ -157,9 +151,7 @@ class Hub:
     def report_quality(self) -> None:
         """Tell app how well everybody is connected."""
         for room in self.rooms.values():
-            for peer in room.peers.values():
-                engine = self._engines[room.topology]
-                self._reports.quality(room, engine, peer.who.participant_id, peer.who.membership_id)
+            self._engines.report_quality(room)
 
     def tidy(self) -> None:
         """Forget calls that nobody is in."""
@@ -182,12 +174,11 @@ class Hub:
     # Coming in
 
     async def _admit(self, ticket: CallTicket, hello: Hello, link: Link) -> Stay:
-        if ticket.topology not in self._engines:
+        if not self._engines.carry(ticket.topology):
             detail = f"This node does not carry {ticket.topology} calls."
             raise Refused(ErrorCode.TICKET_REFUSED, CloseCode.TICKET_REFUSED, detail)
         room = self._room(ticket.call_id)
-        room.take_shape(ticket.topology)
-        if room.topology != ticket.topology or ticket.epoch < room.epoch:
+        if ticket.epoch < room.epoch:
             detail = "The ticket is older than the call."
             raise Refused(ErrorCode.TICKET_REFUSED, CloseCode.TICKET_REFUSED, detail)
         who = Entrant(
@@ -204,7 +195,7 @@ class Hub:
         token = Stays.new_token()
         now = asyncio.get_running_loop().time()
         try:
-            effects = room.admit(who, hello.media, token, now)
+            effects = room.admit(who, hello.media, token, now, topology=ticket.topology)
         finally:
             self._forget_room(room, now)
         room.epoch = ticket.epoch
@@ -255,50 +246,11 @@ class Hub:
                     self._send(effect)
                 case Close():
                     self._close(effect)
-                case Entered() | Left():
+                case Entered() | Left() | CarriedOver():
                     self._reports.stay(room, effect)
-                case Negotiate() | Look() | Silence() | Returned() | OfferAgain():
-                    pass
-        engine = self._engines.get(room.topology)
-        if engine is not None:
-            await self._tell_engine(engine, room, effects)
-
-    async def _tell_engine(self, engine: MediaEngine, room: Room, effects: list[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Entered():
-                    stay = self._stays.get(effect.participant_id)
-                    if stay is not None:
-                        await engine.admit(stay.terms)
-                case Negotiate():
-                    await self._negotiate(engine, room, effect)
-                case Returned():
-                    await engine.returned(room.call_id, effect.participant_id)
-                case OfferAgain():
-                    await engine.offer_again(room.call_id, effect.participant_id, anew=effect.anew)
-                case Silence():
-                    await engine.mute(room.call_id, effect.participant_id, effect.sources)
-                case Look():
-                    await engine.look(room.call_id, effect.participant_id, effect.tracks)
-                case Left():
-                    await self._dismiss(engine, room, effect)
                 case _:
                     pass
-
-    async def _dismiss(self, engine: MediaEngine, room: Room, left: Left) -> None:
-        self._reports.quality(room, engine, left.participant_id, left.membership_id)
-        await engine.dismiss(room.call_id, left.participant_id)
-        if not room.peers:
-            await engine.end(room.call_id)
-
-    async def _negotiate(self, engine: MediaEngine, room: Room, effect: Negotiate) -> None:
-        try:
-            await engine.signal(room.call_id, effect.sender, effect.signal)
-        except SignalRefused as refusal:
-            room.generations.take_back(effect.sender, effect.signal)
-            about = effect.signal.type
-            for answer in room.refuse(effect.sender, refusal.code, refusal.detail, about):
-                self._send(answer)
+        await self._engines.tell(room, effects)
 
     def _deliver(self, call_id: UUID, to: UUID, told: Told) -> None:
         """What engines say."""

@@ -6,10 +6,15 @@ from uuid import UUID
 
 import structlog
 
-from signalling.contracts.calls import ParticipantJoined, ParticipantLeft, ParticipantQuality
+from signalling.contracts.calls import (
+    CallForwarded,
+    ParticipantJoined,
+    ParticipantLeft,
+    ParticipantQuality,
+    StayQuality,
+)
 from signalling.facts import FactKeeper
-from signalling.media.port import MediaEngine
-from signalling.protocol.effects import Entered, Left
+from signalling.protocol.effects import CarriedOver, Entered, Left
 from signalling.protocol.room import Room
 
 log = structlog.get_logger()
@@ -27,28 +32,31 @@ class Reports:
         """What time it is, by this node's clock."""
         return datetime.fromtimestamp(self._clock(), UTC)
 
-    def stay(self, room: Room, effect: Entered | Left) -> None:
-        """Somebody came in or left."""
-        said = self._said(room, effect.participant_id, effect.membership_id)
+    def stay(self, room: Room, effect: Entered | Left | CarriedOver) -> None:
+        """Somebody came in or left, or the call is forwarded from now on."""
+        if isinstance(effect, CarriedOver):
+            self._facts.keep(CallForwarded.model_validate(self._said(room)))
+            return
+        said = self._said(room) | _of(effect.participant_id, effect.membership_id)
         if isinstance(effect, Entered):
             self._facts.keep(ParticipantJoined.model_validate(said))
         else:
             self._facts.keep(ParticipantLeft.model_validate({**said, "reason": effect.reason}))
             log.info("left", call=str(room.call_id), reason=effect.reason)
 
-    def quality(self, room: Room, engine: MediaEngine, participant_id: UUID, membership_id: UUID) -> None:
-        """How somebody's connection was until now, as far as the engine knows."""
-        measured = engine.measured(room.call_id, participant_id)
-        if measured is not None:
-            said = self._said(room, participant_id, membership_id)
-            self._facts.keep(ParticipantQuality.model_validate({**said, "quality": measured}))
+    def quality(self, room: Room, participant_id: UUID, membership_id: UUID, measured: StayQuality) -> None:
+        """How somebody's connection was until now."""
+        said = self._said(room) | _of(participant_id, membership_id)
+        self._facts.keep(ParticipantQuality.model_validate({**said, "quality": measured}))
 
-    def _said(self, room: Room, participant_id: UUID, membership_id: UUID) -> dict[str, object]:
+    def _said(self, room: Room) -> dict[str, object]:
         return {
             "node": self._node,
             "call_id": room.call_id,
             "epoch": room.epoch,
-            "participant_id": participant_id,
-            "membership_id": membership_id,
             "at": self.now(),
         }
+
+
+def _of(participant_id: UUID, membership_id: UUID) -> dict[str, object]:
+    return {"participant_id": participant_id, "membership_id": membership_id}

@@ -15,25 +15,33 @@ from app.blocks import queries as blocks
 from app.core import clock, nodes
 from app.core.errors import Conflict, Unavailable
 from app.core.nodes import Node
-from app.organisations.models import Membership
 from app.pairings import queries as pairings
-from app.pairings.models import Kind, Pairing
+from app.pairings.models import Kind, Pairing, Part
 from app.scheduling import news, queries
-from app.scheduling.models import Attendance, Call, Meeting, MeetingStatus
+from app.scheduling.models import Attendance, AttendanceQuality, Call, Meeting, MeetingStatus
 from app.scheduling.schemas import IceServer, TicketRead
 from app.settings import Settings
 from signalling.contracts.calls import (
+    CallForwarded,
     CommandDone,
     EndCall,
     Fact,
     NodeAlive,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantQuality,
     ParticipantsPresent,
     RemoveFromCall,
     RevokeSession,
 )
-from signalling.contracts.tickets import TICKET_SECONDS, CallTicket, IcePolicy, Topology, issue_call_ticket
+from signalling.contracts.tickets import (
+    TICKET_SECONDS,
+    CallTicket,
+    IcePolicy,
+    Permission,
+    Topology,
+    issue_call_ticket,
+)
 
 log = structlog.get_logger()
 TURN_AFTER = timedelta(hours=1)
@@ -52,8 +60,11 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
         # The same words for whoever blocked and whoever is blocked; neither learns more from them.
         raise Conflict("nobody_to_call", "You cannot join this meeting's call.")
     call, node = await _place(db, meeting)
-    topology = topology_of(pairing)
-    ice_policy = _ice_policy(door.settings, list(people.values()), topology)
+    organisations = {row.organisation_id for row in people.values()}
+    topology, ice_policy = way_of(pairing.kind, across=len(organisations) > 1, settings=door.settings)
+    if topology == "forwarded":
+        call.topology = topology
+    topology = call.topology
     issued = clock.now()
     signed = issue_call_ticket(
         CallTicket(
@@ -66,6 +77,7 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
             name=own.name,
             organisation=own.organisation.name,
             role=_role(pairing, own.id),
+            permissions=permissions_in(pairing, own.id),
             topology=topology,
             ice_policy=ice_policy,
         ),
@@ -84,9 +96,18 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
     )
 
 
-def topology_of(pairing: Pairing) -> Topology:
-    """How media travel in the pairing's calls: a circle's go through the server, however few are in it."""
-    return "forwarded" if pairing.kind == Kind.CIRCLE else "direct"
+def way_of(kind: str, *, across: bool, settings: Settings) -> tuple[Topology, IcePolicy]:
+    """How media travel in the calls of a pairing, unless the call has been promoted since.
+
+    A circle's go through the server, however few are in it. Across organisations people do not learn each
+    other's address: they, too, meet at the server, or at a relay where the operator prefers that.
+    """
+    if kind == Kind.CIRCLE:
+        return "forwarded", "all"
+    if not across:
+        return "direct", "all"
+    relayed = settings.calls_across_organisations == "relayed" and settings.has_relay
+    return ("direct", "relay") if relayed else ("forwarded", "all")
 
 
 def _must_be_joinable(meeting: Meeting) -> None:
@@ -100,6 +121,12 @@ def _must_be_joinable(meeting: Meeting) -> None:
 
 def _role(pairing: Pairing, membership_id: UUID) -> str:
     return next(part.role for part in pairing.current() if part.membership_id == membership_id)
+
+
+def permissions_in(pairing: Pairing, membership_id: UUID) -> tuple[Permission, ...]:
+    """Everybody may speak and listen; whoever leads a circle may also mute."""
+    leads = pairing.kind == Kind.CIRCLE and _role(pairing, membership_id) in (Part.LEAD, Part.MENTOR)
+    return ("publish", "subscribe", "moderate") if leads else ("publish", "subscribe")
 
 
 async def _place(db: AsyncSession, meeting: Meeting) -> tuple[Call, Node]:
@@ -124,24 +151,13 @@ def ice_servers(settings: Settings, account_id: UUID, until: datetime) -> list[I
     They must outlast the call: a phone that changes networks asks the relay anew, long after it entered.
     """
     found = [IceServer(urls=list(settings.stun_urls))] if settings.stun_urls else []
-    if settings.turn_urls and settings.turn_secret:
+    if settings.has_relay:
         username = f"{int(until.timestamp())}:{account_id}"
         # The TURN REST scheme prescribes HMAC-SHA1.
         mac = hmac.new(settings.turn_secret.encode(), username.encode(), hashlib.sha1).digest()
         credential = base64.b64encode(mac).decode()
         found.append(IceServer(urls=list(settings.turn_urls), username=username, credential=credential))
     return found
-
-
-def _ice_policy(settings: Settings, people: list[Membership], topology: Topology) -> IcePolicy:
-    """Across organisations people do not learn each other's address, where there is a relay to use.
-
-    In a forwarded call they never do: everybody connects to the server alone.
-    """
-    if topology == "forwarded":
-        return "all"
-    across = len({row.organisation_id for row in people}) > 1
-    return "relay" if across and settings.turn_urls and settings.turn_secret else "all"
 
 
 # Commands
@@ -177,6 +193,11 @@ async def apply(db: AsyncSession, fact: Fact) -> None:
             began = isinstance(fact, ParticipantJoined)
             if await (queries.stay_began if began else queries.stay_ended)(db, _stay(fact)):
                 await news.tell_of_stays(db, [news.Stay(fact.call_id, fact.membership_id)])
+        case ParticipantQuality():
+            if await queries.known_call_member(db, fact.call_id, fact.membership_id):
+                await queries.measured(db, _measured(fact))
+        case CallForwarded():
+            await queries.forwarded(db, fact.call_id)
         case ParticipantsPresent():
             found = await queries.renew(db, fact.call_id, fact.participant_ids, fact.at)
             await news.tell_of_stays(db, [news.Stay(fact.call_id, membership_id) for membership_id in found])
@@ -191,6 +212,16 @@ def _stay(fact: ParticipantJoined | ParticipantLeft) -> Attendance:
         seen_at=fact.at,
         left_at=fact.at if isinstance(fact, ParticipantLeft) else None,
         reason=fact.reason if isinstance(fact, ParticipantLeft) else None,
+    )
+
+
+def _measured(fact: ParticipantQuality) -> AttendanceQuality:
+    return AttendanceQuality(
+        attendance_id=fact.participant_id,
+        call_id=fact.call_id,
+        membership_id=fact.membership_id,
+        at=fact.at,
+        **fact.quality.model_dump(),
     )
 
 

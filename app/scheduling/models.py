@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core import clock
 from app.core.db import Base, identity, instant
 from app.core.errors import Conflict
+from signalling.contracts.tickets import Topology
 
 JOIN_BEFORE = timedelta(minutes=15)
 JOIN_AFTER = timedelta(minutes=60)
@@ -112,6 +113,8 @@ class Call(Base):
     meeting_id: Mapped[UUID] = mapped_column(ForeignKey("meeting.id", ondelete="CASCADE"), unique=True)
     node: Mapped[str]
     epoch: Mapped[int] = mapped_column(default=1)
+    topology: Mapped[Topology] = mapped_column(String, default="direct")
+    """Once `forwarded`, a call stays so."""
 
 
 class Attendance(Base):
@@ -130,3 +133,27 @@ class Attendance(Base):
     seen_at: Mapped[datetime] = instant()
     left_at: Mapped[datetime | None] = instant(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)
+
+
+class AttendanceQuality(Base):
+    """How somebody was connected during one stay, until `at`. It may come before the stay itself.
+
+    Scores from 1 to 5, losses as parts (0 to 1), times in milliseconds, bit rates in kbit/s.
+    """
+
+    __tablename__ = "attendance_quality"
+    __table_args__ = (Index("ix_attendance_quality_call_id", "call_id"),)
+
+    attendance_id: Mapped[UUID] = mapped_column(primary_key=True)
+    call_id: Mapped[UUID] = mapped_column(ForeignKey("call.id", ondelete="CASCADE"))
+    membership_id: Mapped[UUID] = mapped_column(ForeignKey("membership.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = instant()
+    seconds: Mapped[float]
+    mean_score: Mapped[float]
+    worst_score: Mapped[float]
+    loss_up: Mapped[float | None]
+    loss_down: Mapped[float | None]
+    jitter: Mapped[float | None]
+    round_trip: Mapped[float | None]
+    bitrate_up: Mapped[float]
+    bitrate_down: Mapped[float]

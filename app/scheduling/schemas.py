@@ -106,6 +106,19 @@ class TicketRead(Read):
     )
 
 
+class StayQualityRead(Read):
+    """How I was connected during a stay, as far as the server could measure it."""
+
+    mean_score: float = Field(description="From 1 to 5, the best.", examples=[4.6])
+    worst_score: float
+    loss_up: float | None = Field(description="Which part of what I sent was lost, from 0 to 1.")
+    loss_down: float | None = Field(description="Which part of what was sent to me was lost, from 0 to 1.")
+    jitter: float | None = Field(description="In milliseconds.")
+    round_trip: float | None = Field(description="In milliseconds.")
+    bitrate_up: float = Field(description="In kbit/s.")
+    bitrate_down: float = Field(description="In kbit/s.")
+
+
 class StayRead(Read):
     """One stay of one person in the meeting's call."""
 
@@ -115,6 +128,9 @@ class StayRead(Read):
     left_at: datetime | None
     reason: LeaveReason | Literal["lease_lapsed"] | None = Field(
         description="Why they left; `lease_lapsed` when the server they were on fell silent."
+    )
+    quality: StayQualityRead | None = Field(
+        description="How I was connected; null in the stays of others, and where nothing was measured."
     )
 
 

@@ -104,6 +104,16 @@ class ParticipantQuality(_Message):
     quality: StayQuality
 
 
+class CallForwarded(_Message):
+    """The call's media go through the server from `at` on. There is no way back."""
+
+    kind: Literal["call_forwarded"] = "call_forwarded"
+    node: str
+    call_id: UUID
+    epoch: int
+    at: datetime
+
+
 class CommandDone(_Message):
     """The command with this id has taken effect here, or had nothing to act on."""
 
@@ -114,7 +124,13 @@ class CommandDone(_Message):
 
 
 Fact = Annotated[
-    NodeAlive | ParticipantJoined | ParticipantsPresent | ParticipantLeft | ParticipantQuality | CommandDone,
+    NodeAlive
+    | ParticipantJoined
+    | ParticipantsPresent
+    | ParticipantLeft
+    | ParticipantQuality
+    | CallForwarded
+    | CommandDone,
     Field(discriminator="kind"),
 ]
 fact_adapter: TypeAdapter[Fact] = TypeAdapter(Fact)

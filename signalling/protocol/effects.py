@@ -72,6 +72,11 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedOver:
+    """The call is forwarded from now on: report it, and move everybody to that engine."""
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """A stay ended: report it, and dismiss the participant from the media engine."""
 
@@ -80,7 +85,7 @@ class Left:
     reason: LeaveReason
 
 
-Effect = Send | Close | Negotiate | Look | Silence | OfferAgain | Entered | Returned | Left
+Effect = Send | Close | Negotiate | Look | Silence | OfferAgain | CarriedOver | Entered | Returned | Left
 
 
 class Refused(Exception):

@@ -103,6 +103,12 @@ class Restart(Part):
     generation: Generation
 
 
+class Forward(Part):
+    """Asks that the server carry a direct call's media from now on, for everybody. There is no way back."""
+
+    type: Literal["forward"] = "forward"
+
+
 class View(Part):
     """How large each picture is shown: what nobody looks at is not sent. Replaces the last one."""
 
@@ -140,7 +146,7 @@ class Ping(Part):
 
 Signal = Offer | Answer | Candidate
 ClientMessage = Annotated[
-    Hello | Offer | Answer | Candidate | Restart | View | Media | Mute | Leave | Ping,
+    Hello | Offer | Answer | Candidate | Restart | Forward | View | Media | Mute | Leave | Ping,
     Field(discriminator="type"),
 ]
 client_adapter: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
@@ -241,6 +247,13 @@ class CandidateFrom(_Delivered):
     candidate: IceCandidate | None
 
 
+class Promoted(_Numbered):
+    """The call was direct and is forwarded from here on: begin `publish`, answer on `subscribe`."""
+
+    type: Literal["promoted"] = "promoted"
+    topology: Literal["forwarded"] = "forwarded"
+
+
 class Speakers(_Numbered):
     """Who speaks now, the dominant one first."""
 
@@ -307,6 +320,7 @@ Numbered = (
     | OfferFrom
     | AnswerFrom
     | CandidateFrom
+    | Promoted
     | Speakers
     | TrackState
     | Muted

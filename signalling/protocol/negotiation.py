@@ -42,10 +42,20 @@ class Generations:
     _now: dict[Link, int] = field(default_factory=dict)
     # Generations whose first offer the media engine has not passed on yet.
     _unproven: dict[Link, int] = field(default_factory=dict)
+    _was_direct: bool = False
+
+    def promote(self) -> None:
+        """The call was direct and is forwarded from now on."""
+        self.topology, self._was_direct = "forwarded", True
+        self._now.clear()
+        self._unproven.clear()
 
     def check(self, sender: UUID, signal: Signal) -> None:
         """Let a client's signal pass, or raise `Stale` or `SignalRefused`."""
         addressed = signal.to is not None
+        if self._was_direct and signal.pc == "direct":
+            # Sent before its sender had heard of the promotion.
+            raise Stale
         if (type(signal), signal.pc) not in SPOKEN[self.topology] or addressed != (self.topology == "direct"):
             raise SignalRefused(ErrorCode.WRONG_CONNECTION, "This call has no such connection for that.")
         link = _link(sender, signal.to, signal.pc)

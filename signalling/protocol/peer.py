@@ -4,22 +4,26 @@ A stay outlives its sockets. `MOVES` is the whole of its life; what is not in th
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from uuid import UUID
 
-from signalling.protocol.effects import Send
+from signalling.protocol.effects import Effect, Send
 from signalling.protocol.messages import (
     Answer,
     Candidate,
+    Forward,
     Hello,
     Leave,
     Media,
     Mute,
+    Numbered,
     Offer,
     Ping,
     Restart,
     View,
+    body,
     frame,
 )
 from signalling.protocol.parts import ConnectionState, MediaState, Participant, Pc, Source
@@ -57,6 +61,7 @@ MOVES: dict[tuple[State, type], State] = {
     (State.ONLINE, Answer): State.ONLINE,
     (State.ONLINE, Candidate): State.ONLINE,
     (State.ONLINE, Restart): State.ONLINE,
+    (State.ONLINE, Forward): State.ONLINE,
     (State.ONLINE, View): State.ONLINE,
     (State.ONLINE, Media): State.ONLINE,
     (State.ONLINE, Mute): State.ONLINE,
@@ -147,3 +152,9 @@ class Peer:
             state=state,
             polite=other.order < self.order,
         )
+
+
+def tell_all(peers: Iterable[Peer], message: Numbered) -> list[Effect]:
+    """Say the same to several: encoded once, numbered for each."""
+    encoded = body(message)
+    return [effect for peer in peers for effect in peer.tell(encoded)]

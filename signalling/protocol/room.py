@@ -11,6 +11,7 @@ from uuid import UUID
 from signalling.protocol import muting
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.effects import (
+    CarriedOver,
     Close,
     Effect,
     Entered,
@@ -30,17 +31,17 @@ from signalling.protocol.messages import (
     DeliveredSignal,
     Ended,
     Error,
+    Forward,
     Hello,
     Leave,
     Media,
     Mute,
-    Numbered,
     Offer,
     ParticipantConnection,
     ParticipantJoined,
     ParticipantLeft,
-    ParticipantMedia,
     Ping,
+    Promoted,
     Restart,
     Signal,
     Told,
@@ -58,7 +59,7 @@ from signalling.protocol.parts import (
     MediaState,
     Topology,
 )
-from signalling.protocol.peer import STRIKES, Dismissed, Entrant, Peer, Resumed, SocketLost
+from signalling.protocol.peer import STRIKES, Dismissed, Entrant, Peer, Resumed, SocketLost, tell_all
 
 CAPACITY: dict[Topology, int] = {"direct": 2, "forwarded": 50}
 # A ticket signed before a removal has expired long before this; from then on app's word counts again.
@@ -85,25 +86,42 @@ class Room:
 
     # Coming in
 
-    def admit(self, who: Entrant, media: MediaState, token: str, now: float) -> list[Effect]:
-        """Let someone in who has shown a ticket. Raises `Refused`."""
+    def admit(
+        self,
+        who: Entrant,
+        media: MediaState,
+        token: str,
+        now: float,
+        *,
+        topology: Topology | None = None,
+    ) -> list[Effect]:
+        """Let someone in who has shown a ticket (for a call of `topology`). Raises `Refused`."""
         if self._ended_until is not None and now < self._ended_until:
             raise Refused(ErrorCode.CALL_ENDED, CloseCode.CALL_ENDED, "The call has ended.")
         if now < self._removed_until.get(who.membership_id, now):
             raise Refused(ErrorCode.REMOVED, CloseCode.REMOVED, "You were removed from this call.")
         others = {peer.who.membership_id for peer in self.peers.values()} - {who.membership_id}
-        if len(others) >= CAPACITY[self.topology]:
+        if len(others) >= CAPACITY["forwarded"]:
             raise Refused(ErrorCode.CALL_FULL, CloseCode.CALL_FULL, "The call is full.")
-        effects: list[Effect] = []
+        if not self.peers and topology is not None:
+            self.topology = topology
+            self.generations = Generations(topology)
+        crowd = len(others) >= CAPACITY[self.topology]
+        effects = self.promote() if crowd or topology == "forwarded" else []
         for earlier in [p for p in self.peers.values() if p.who.membership_id == who.membership_id]:
             effects += self._end(earlier, "replaced", CloseCode.REPLACED)
         return effects + self._enter(who, media, token)
 
-    def take_shape(self, topology: Topology) -> None:
-        """While nobody is in, the call is what the next ticket says: a command may have come first."""
-        if not self.peers:
-            self.topology = topology
-            self.generations = Generations(topology)
+    def promote(self) -> list[Effect]:
+        """From here on the server carries the media. A call that is forwarded stays so."""
+        if self.topology == "forwarded":
+            return []
+        self.topology = "forwarded"
+        self.generations.promote()
+        for peer in self.peers.values():
+            peer.candidates.clear()
+        silences = muting.silences(self.peers.values())
+        return [*tell_all(self.peers.values(), Promoted()), CarriedOver(), *silences]
 
     def can_replay(self, participant: UUID, last_seq: int) -> bool:
         """Whether everything that came after `last_seq` is still known."""
@@ -119,8 +137,8 @@ class Room:
         effects += [Send(participant, kept) for kept in peer.missed(last_seq) or ()]
         # Also when nobody had noticed the loss: whoever waits for an answer then offers again.
         effects += self._connection(peer, "online")
-        media = muting.without_muted(peer, media, last_seq)
-        return [*effects, *self._media(peer, media), Returned(participant)]
+        effects += muting.returned(peer, self.peers.values(), media, last_seq)
+        return [*effects, Returned(participant)]
 
     def begin_again(self, participant: UUID, new: UUID, media: MediaState, token: str) -> list[Effect]:
         """Someone has missed too much: end their stay, and let them in as the newcomer `new`."""
@@ -130,16 +148,15 @@ class Room:
 
     def _enter(self, who: Entrant, media: MediaState, token: str) -> list[Effect]:
         self._entries += 1
-        peer = Peer(who=who, order=self._entries, media=_allowed(who, media))
+        peer = Peer(who=who, order=self._entries, media=muting.allowed(who, media))
         peer.move(Hello)
         effects: list[Effect] = [Entered(who.participant_id, who.membership_id), self._welcome(peer, token)]
         older = list(self.peers.values())
         self.peers[who.participant_id] = peer
         if older:
             # Everybody who is here already is polite towards the newcomer, so one encoding fits all of them.
-            effects += self._tell(older, ParticipantJoined(participant=peer.seen_by(older[0])))
-        silence = muting.silence(peer)
-        return [*effects, silence] if silence.sources else effects
+            effects += tell_all(older, ParticipantJoined(participant=peer.seen_by(older[0])))
+        return [*effects, *muting.silences([peer])]
 
     # What participants send
 
@@ -155,16 +172,23 @@ class Room:
                 return [Send(participant, PONG_FRAME)]
             case Media() | Mute():
                 return self._say_media(peer, message)
-            case Offer() | Answer() | Candidate():
-                return self._negotiate(peer, message)
-            case Restart():
-                return self._offer_again(peer, message)
-            case View():
-                return [Look(participant, message.tracks)]
+            case Offer() | Answer() | Candidate() | Restart() | Forward() | View():
+                return self._about_paths(peer, message)
             case Leave():
                 return self._end(peer, "left", CloseCode.NORMAL)
             case Hello():  # pragma: no cover - MOVES has no second hello
                 return []
+
+    def _about_paths(self, peer: Peer, message: Signal | Restart | Forward | View) -> list[Effect]:
+        match message:
+            case Restart():
+                return self._offer_again(peer, message)
+            case Forward():
+                return self.promote()
+            case View():
+                return [Look(peer.who.participant_id, message.tracks)]
+            case _:
+                return self._negotiate(peer, message)
 
     def invalid(self, participant: UUID, detail: str, about: str | None) -> list[Effect]:
         """Answer something that is not a message of this protocol."""
@@ -285,45 +309,16 @@ class Room:
         return [OfferAgain(me, anew)]
 
     def _say_media(self, peer: Peer, message: Media | Mute) -> list[Effect]:
-        if isinstance(message, Mute):
-            return self._mute(peer, message)
-        wanted = MediaState(audio=message.audio, video=message.video)
-        if _allowed(peer.who, wanted) != wanted:
-            detail = "You may listen and watch here, not send."
-            return [*self.refuse(peer.who.participant_id, ErrorCode.NOT_PERMITTED, detail, message.type)]
-        return self._media(peer, wanted)
-
-    def _media(self, peer: Peer, media: MediaState) -> list[Effect]:
-        media = _allowed(peer.who, media)
-        muting.said(peer, media)
-        return self._set_media(peer, media)
-
-    def _set_media(self, peer: Peer, media: MediaState) -> list[Effect]:
-        if media == peer.media:
-            return []
-        peer.media = media
-        told = self._tell(
-            self._others(peer),
-            ParticipantMedia(participant_id=peer.who.participant_id, audio=media.audio, video=media.video),
-        )
-        return [*told, muting.silence(peer)]
-
-    def _mute(self, peer: Peer, message: Mute) -> list[Effect]:
-        me = peer.who.participant_id
         try:
-            target = muting.check(peer, self.peers.get(message.participant_id))
+            if isinstance(message, Mute):
+                return muting.mute(peer, self.peers, message, self.topology)
+            return muting.say(peer, self.peers.values(), message)
         except SignalRefused as refusal:
-            return [*self.refuse(me, refusal.code, refusal.detail, message.type)]
-        effects = muting.tell(target, message, me)
-        if effects and self.topology == "forwarded":
-            # A screen that is silenced goes from the offers of the others; no message is needed for it.
-            silenced = self._set_media(target, muting.without_muted(target, target.media))
-            effects += silenced or [muting.silence(target)]
-        return effects
+            return [*self.refuse(peer.who.participant_id, refusal.code, refusal.detail, message.type)]
 
     def _connection(self, peer: Peer, state: ConnectionState) -> list[Effect]:
         message = ParticipantConnection(participant_id=peer.who.participant_id, state=state)
-        return self._tell(self._others(peer), message)
+        return tell_all(self._others(peer), message)
 
     def _strike(self, peer: Peer, code: ErrorCode, detail: str, about: str | None) -> list[Effect]:
         peer.strikes += 1
@@ -373,16 +368,7 @@ class Room:
 
     def _tell_of_leaving(self, peer: Peer, reason: LeaveReason) -> list[Effect]:
         message = ParticipantLeft(participant_id=peer.who.participant_id, reason=reason)
-        return self._tell(self.peers.values(), message)
+        return tell_all(self.peers.values(), message)
 
     def _others(self, peer: Peer) -> list[Peer]:
         return [other for other in self.peers.values() if other is not peer]
-
-    def _tell(self, peers: Iterable[Peer], message: Numbered) -> list[Effect]:
-        """Say the same to several: encoded once, numbered for each."""
-        encoded = body(message)
-        return [effect for peer in peers for effect in peer.tell(encoded)]
-
-
-def _allowed(who: Entrant, media: MediaState) -> MediaState:
-    return media if who.may_publish else MediaState(audio=False, video=False)

@@ -6,7 +6,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -14,7 +14,9 @@ from fastapi import FastAPI
 from app.core import clock
 from app.core.nodes import Node
 from app.pairings.schemas import CircleCreate
+from app.scheduling import calls
 from app.settings import Settings
+from signalling.contracts.calls import CallForwarded
 from signalling.contracts.tickets import CallTicket, read_call_ticket
 from signalling.protocol.room import CAPACITY
 from tests.world import ALL_ROLES, NODE, Person, World, slot
@@ -94,10 +96,11 @@ async def test_the_ticket_says_who_enters_which_call_where(world: World) -> None
         name="Priya Raman",
         organisation="Riverbank",
         role="mentee",
+        topology="forwarded",
         issued_at=ticket.issued_at,
     )
     assert answer["socket_url"] == f"wss://calls.example.org/calls/{answer['call_id']}"
-    assert (answer["topology"], answer["ice_policy"], answer["ice_servers"]) == ("direct", "all", [])
+    assert (answer["topology"], answer["ice_policy"], answer["ice_servers"]) == ("forwarded", "all", [])
     second, third = await mentee.ok("POST", path), await mentor.ok("POST", path)
     assert len({read(world, row).jti for row in (answer, second, third)}) == 3
     assert {row["call_id"] for row in (answer, second, third)} == {answer["call_id"]}
@@ -206,8 +209,8 @@ async def test_without_a_live_node_there_is_no_call(world: World) -> None:
 async def test_calls_go_to_the_least_busy_node_and_stay_there(world: World) -> None:
     mentee, mentor, path = await booked(world, 0)
     now = clock.now()
-    for name, calls in (("busy", 9), ("idle", 1), ("middling", 5)):
-        await world.save(Node(name=name, url=f"ws://{name}", draining=False, calls=calls, seen_at=now))
+    for name, held in (("busy", 9), ("idle", 1), ("middling", 5)):
+        await world.save(Node(name=name, url=f"ws://{name}", draining=False, calls=held, seen_at=now))
     first = read(world, await mentee.ok("POST", path))
     assert (first.node, first.epoch) == ("idle", 1)
     await world.run("UPDATE node SET calls = 99 WHERE name = 'idle'")
@@ -288,26 +291,65 @@ async def test_turn_credentials_expire_and_are_what_coturn_computes(app: FastAPI
     assert base64.b64decode(turn["credential"]) == mac
 
 
-async def test_addresses_stay_hidden_across_organisations_where_there_is_a_relay(
+async def test_two_of_different_organisations_meet_at_a_relay_where_the_operator_prefers_that(
     app: FastAPI, world: World
 ) -> None:
-    with_turn(app)
+    """Then nobody but the two can see and hear, and they still do not learn each other's address."""
+    settings: Settings = app.state.settings
+    settings.calls_across_organisations = "relayed"
     mentee, _, path = await booked(world, 0)
     await world.node()
     answer = await mentee.ok("POST", path)
-    assert (answer["ice_policy"], read(world, answer).ice_policy) == ("relay", "relay")
-
-
-async def test_inside_one_organisation_any_path_will_do(app: FastAPI, world: World) -> None:
+    assert (answer["topology"], answer["ice_policy"]) == ("forwarded", "all"), "there is no relay"
     with_turn(app)
+    answer = await mentee.ok("POST", path)
+    assert answer["topology"] == "forwarded", "the call has begun"
+    mentee, _, path = await booked(world, 0)
+    answer = await mentee.ok("POST", path)
+    ticket = read(world, answer)
+    assert (answer["topology"], ticket.topology) == ("direct", "direct")
+    assert (answer["ice_policy"], ticket.ice_policy) == ("relay", "relay")
+
+
+@dataclass
+class Colleagues:
+    """Two people of one organisation who can join their meeting."""
+
+    ann: Person
+    bob: Person
+    path: str
+
+
+@pytest.fixture
+async def colleagues(world: World) -> Colleagues:
     place = await world.organisation()
     ann, bob = await world.member(place, "Ann"), await world.member(place, "Bob")
     pairing = await world.pair(ann, bob, kind="peers")
     made = slot(ann, pairing["id"], clock.now(), status="booked")
     await world.save(made)
     await world.node()
-    answer = await bob.ok("POST", f"/v1/meetings/{made.id}/ticket")
-    assert (answer["ice_policy"], read(world, answer).ice_policy) == ("all", "all")
+    return Colleagues(ann, bob, f"/v1/meetings/{made.id}/ticket")
+
+
+async def test_inside_one_organisation_any_path_will_do(
+    app: FastAPI, world: World, colleagues: Colleagues
+) -> None:
+    with_turn(app)
+    answer = await colleagues.bob.ok("POST", colleagues.path)
+    ticket = read(world, answer)
+    assert (answer["topology"], ticket.topology) == ("direct", "direct")
+    assert (answer["ice_policy"], ticket.ice_policy) == ("all", "all")
+
+
+async def test_a_call_that_was_promoted_stays_forwarded(world: World, colleagues: Colleagues) -> None:
+    answer = await colleagues.ann.ok("POST", colleagues.path)
+    assert answer["topology"] == "direct"
+    fact = CallForwarded(node=NODE, call_id=UUID(answer["call_id"]), epoch=1, at=clock.now())
+    for said in (fact, fact, fact.model_copy(update={"call_id": uuid4()})):
+        async with world.database.transaction() as db:
+            await calls.apply(db, said)
+    answer = await colleagues.bob.ok("POST", colleagues.path)
+    assert (answer["topology"], read(world, answer).topology) == ("forwarded", "forwarded")
 
 
 async def test_nobody_learns_an_address_in_a_forwarded_call_so_any_path_will_do(

@@ -7,9 +7,17 @@ from uuid import UUID, uuid4
 import pytest
 
 from signalling.contracts.bus import BusUnavailable
-from signalling.contracts.calls import EndCall, ParticipantsPresent, RemoveFromCall, RevokeSession
+from signalling.contracts.calls import (
+    CallForwarded,
+    EndCall,
+    ParticipantsPresent,
+    RemoveFromCall,
+    RevokeSession,
+)
+from signalling.media.direct import DirectEngine
 from signalling.media.scripted import ScriptedEngine
 from signalling.presence import CONFIRM_SECONDS
+from signalling.protocol.room import CAPACITY
 from tests.signalling.world import CANDIDATE, SDP, World, get, running
 
 
@@ -57,7 +65,10 @@ async def test_politeness_follows_who_was_there_first(world: World, call_id: UUI
     assert (seen["id"], seen["polite"]) == (second.id, True)
 
 
-async def test_a_third_person_is_turned_away(world: World, call_id: UUID) -> None:
+async def test_one_too_many_is_turned_away(
+    world: World, call_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CAPACITY, "forwarded", 2)
     first, _ = await world.pair(call_id)
     third = await world.open(call_id)
     await third.send(
@@ -335,7 +346,7 @@ async def test_a_forwarding_engine_answers_by_itself(tmp_path: Path, call_id: UU
         answer = await one.next("answer")
         assert (answer["from"], answer["pc"], answer["generation"]) == (None, "publish", 1)
         assert (await one.next("candidate"))["candidate"] is None
-        engine = world.node.hub._engines["forwarded"]
+        engine = world.node.hub._engines._engines["forwarded"]
         assert isinstance(engine, ScriptedEngine)
         engine.offer(call_id, UUID(one.id), 1, SDP)
         assert (await one.next("offer"))["pc"] == "subscribe"
@@ -346,6 +357,26 @@ async def test_a_forwarding_engine_answers_by_itself(tmp_path: Path, call_id: UU
         ticket = world.app.ticket(uuid4(), topology="direct")
         await direct.send("hello", version=1, ticket=ticket, media={"audio": True, "video": True})
         assert await direct.closed() == 4501
+
+
+async def test_a_direct_call_is_promoted_without_leaving_it(tmp_path: Path, call_id: UUID) -> None:
+    engines = (DirectEngine, lambda outlet: ScriptedEngine(outlet, [SDP]))
+    async with running(tmp_path, engines=engines) as world:
+        first, second = await world.pair(call_id)
+        await first.offer(second.id)
+        await second.next("offer")
+        await second.send("forward")
+        for one in (first, second):
+            assert (await one.next("promoted"))["topology"] == "forwarded"
+        await first.send("candidate", to=second.id, pc="direct", generation=1, candidate=CANDIDATE)
+        await first.send("offer", to=None, pc="publish", generation=1, sdp=SDP)
+        assert (await first.next("answer"))["pc"] == "publish", "and no word about the late candidate"
+        third = await world.join(call_id, topology="direct")
+        assert (third.welcome["topology"], len(third.welcome["participants"])) == ("forwarded", 2)
+        await world.app.wait_for(
+            lambda: [fact for fact in world.app.facts if isinstance(fact, CallForwarded)]
+        )
+        assert not world.app.left()
 
 
 async def test_a_command_does_not_say_how_a_call_is_carried(tmp_path: Path, call_id: UUID) -> None:

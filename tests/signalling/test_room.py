@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from signalling.protocol.codes import CloseCode, ErrorCode
-from signalling.protocol.effects import Close, Effect, Entered, Left, Negotiate, Refused, Send
+from signalling.protocol.effects import CarriedOver, Close, Effect, Entered, Left, Negotiate, Refused, Send
 from signalling.protocol.messages import (
     AnswerFrom,
     Candidate,
     ClientMessage,
+    Forward,
     Hello,
     Media,
     Offer,
@@ -20,7 +21,7 @@ from signalling.protocol.messages import (
 )
 from signalling.protocol.parts import MAX_CANDIDATES, MediaState
 from signalling.protocol.peer import MOVES, STRIKES, Entrant, State
-from signalling.protocol.room import REFUSE_SECONDS, Room
+from signalling.protocol.room import CAPACITY, REFUSE_SECONDS, Room
 from tests.signalling.world import SDP
 
 ON = MediaState(audio=True, video=True)
@@ -119,10 +120,71 @@ def test_entering() -> None:
     assert (joined["seq"], joined["participant"]["polite"]) == (1, True)
 
 
-def test_a_third_person_is_refused_from_a_direct_call() -> None:
-    meeting = Meeting()
+def test_a_full_call_refuses_whoever_comes() -> None:
+    meeting = Meeting(topology="forwarded")
+    for _ in range(CAPACITY["forwarded"] - 2):
+        meeting.room.admit(entrant(), ON, TOKEN, 0)
     refusal = refused(meeting.room, entrant())
     assert (refusal.error, refusal.close) == (ErrorCode.CALL_FULL, CloseCode.CALL_FULL)
+
+
+# From direct to forwarded
+
+
+def test_a_third_person_promotes_a_direct_call() -> None:
+    meeting = Meeting()
+    third = entrant()
+    effects = meeting.room.admit(third, ON, TOKEN, 0)
+    for one in (meeting.a, meeting.b):
+        assert types(effects, one.participant_id) == ["promoted", "participant_joined"]
+    assert told(effects, third.participant_id)[0]["topology"] == "forwarded"
+    assert effects.index(CarriedOver()) < effects.index(Entered(third.participant_id, third.membership_id))
+    assert meeting.room.topology == "forwarded"
+
+
+def test_a_ticket_for_a_forwarded_call_promotes_it_and_an_older_one_still_counts() -> None:
+    room, first, second, third = Room(uuid4()), entrant(), entrant(), entrant()
+    assert CarriedOver() not in room.admit(first, ON, TOKEN, 0, topology="direct")
+    effects = room.admit(second, ON, TOKEN, 0, topology="forwarded")
+    assert types(effects, first.participant_id) == ["promoted", "participant_joined"]
+    effects = room.admit(third, ON, TOKEN, 0, topology="direct")
+    assert CarriedOver() not in effects
+    assert told(effects, third.participant_id)[0]["topology"] == "forwarded"
+
+
+def test_whoever_is_refused_promotes_nothing() -> None:
+    meeting = Meeting()
+    meeting.room.remove([uuid := uuid4()], 0)
+    with pytest.raises(Refused):
+        meeting.room.admit(entrant(uuid), ON, TOKEN, 1, topology="forwarded")
+    assert meeting.room.topology == "direct"
+
+
+def test_one_of_them_can_have_the_call_forwarded() -> None:
+    meeting = Meeting()
+    room, a, b = meeting.room, meeting.a.participant_id, meeting.b.participant_id
+    room.receive(a, meeting.offer())
+    effects = room.receive(a, Forward())
+    assert [types(effects, each) for each in (a, b)] == [["promoted"], ["promoted"]]
+    assert effects[-1] == CarriedOver()
+    assert room.receive(b, Forward()) == [], "asked by both at once"
+    assert room.receive(a, meeting.candidate()) == [], "said before it was heard"
+    assert room.receive(b, meeting.offer(to=a, generation=7)) == []
+    publish = meeting.offer(to=None, pc="publish")
+    assert room.receive(a, publish) == [Negotiate(a, publish)]
+    late = OfferFrom(sender=a, pc="direct", generation=1, sdp=SDP)
+    assert room.deliver(b, late) == [], "nothing of the direct call comes after it"
+
+
+def test_a_promotion_that_was_missed_is_replayed() -> None:
+    meeting = Meeting()
+    room, a, b = meeting.room, meeting.a.participant_id, meeting.b.participant_id
+    room.lost(b, 0)
+    seq = room.peers[b].seq
+    assert types(room.receive(a, Forward()), b) == []
+    effects = room.resume(b, ON, seq, TOKEN)
+    assert types(effects, b)[:2] == ["welcome", "promoted"]
+    assert told(effects, b)[0]["topology"] == "forwarded"
 
 
 def test_a_newer_socket_of_the_same_membership_replaces_the_older() -> None:

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from signalling.protocol.codes import CloseCode, ErrorCode
-from signalling.protocol.effects import Close, Effect, Entered, Left, Negotiate, Refused, Send
+from signalling.protocol.effects import CarriedOver, Close, Effect, Entered, Left, Negotiate, Refused, Send
 from signalling.protocol.messages import (
     Answer,
     Candidate,
     ClientMessage,
+    Forward,
     Hello,
     Leave,
     Media,
@@ -29,6 +30,7 @@ from tests.signalling.world import SDP
 MEMBERSHIPS = [UUID(int=number) for number in range(1, 5)]
 media_states = st.builds(MediaState, audio=st.booleans(), video=st.booleans())
 STRANGER = UUID(int=999)
+SAID = ["offer", "answer", "candidate", "media", "ping", "forward", "hello"]
 
 
 class Calls(RuleBasedStateMachine):
@@ -44,6 +46,7 @@ class Calls(RuleBasedStateMachine):
         self.closed: set[UUID] = set()
         self.seqs: dict[UUID, int] = {}
         self.rosters: dict[UUID, set[str]] = {}
+        self.promotions = 0
 
     def run(self, effects: list[Effect]) -> None:
         """Carry effects out as a hub would, checking each."""
@@ -60,6 +63,9 @@ class Calls(RuleBasedStateMachine):
                     self.left.append(effect.participant_id)
                 case Negotiate():
                     assert effect.sender in self.room.peers
+                    assert (effect.signal.pc == "direct") == (self.room.topology == "direct")
+                case CarriedOver():
+                    self.promotions += 1
 
     def hear(self, to: UUID, message: dict[str, Any]) -> None:
         """Do what a client does with a message."""
@@ -92,7 +98,7 @@ class Calls(RuleBasedStateMachine):
         self.ever.append(who.participant_id)
         self.run(effects)
 
-    @rule(data=st.data(), kind=st.sampled_from(["offer", "answer", "candidate", "media", "ping", "hello"]))
+    @rule(data=st.data(), kind=st.sampled_from(SAID))
     def speak(self, data: st.DataObject, kind: str) -> None:
         sender, to = self.someone(data), data.draw(st.sampled_from([*self.ever, STRANGER, None]))
         pcs: list[Pc] = ["direct", "direct", "direct", "publish", "subscribe"]
@@ -110,6 +116,8 @@ class Calls(RuleBasedStateMachine):
                 message = Media(audio=data.draw(st.booleans()), video=data.draw(st.booleans()))
             case "ping":
                 message = Ping()
+            case "forward":
+                message = Forward()
             case _:
                 message = Hello(version=1, ticket="t" * 20, media=MediaState(audio=True, video=True))
         self.run(self.room.receive(sender, message))
@@ -188,7 +196,8 @@ class Calls(RuleBasedStateMachine):
     @invariant()
     def the_call_is_within_its_bounds(self) -> None:
         peers = self.room.peers.values()
-        assert len(peers) <= CAPACITY["direct"]
+        assert len(peers) <= CAPACITY[self.room.topology]
+        assert self.promotions == (self.room.topology == "forwarded")
         assert len({peer.who.membership_id for peer in peers}) == len(peers)
         assert all(peer.state in (State.ONLINE, State.RECONNECTING) for peer in peers)
         assert all((peer.deadline is None) == (peer.state is State.ONLINE) for peer in peers)

@@ -110,13 +110,15 @@ class StayQualityRead(Read):
     """How I was connected during a stay, as far as the server could measure it."""
 
     mean_score: float = Field(description="From 1 to 5, the best.", examples=[4.6])
-    worst_score: float
-    loss_up: float | None = Field(description="Which part of what I sent was lost, from 0 to 1.")
-    loss_down: float | None = Field(description="Which part of what was sent to me was lost, from 0 to 1.")
-    jitter: float | None = Field(description="In milliseconds.")
-    round_trip: float | None = Field(description="In milliseconds.")
-    bitrate_up: float = Field(description="In kbit/s.")
-    bitrate_down: float = Field(description="In kbit/s.")
+    worst_score: float = Field(description="In the worst of its moments.", examples=[3.1])
+    loss_up: float | None = Field(description="Which part of what I sent was lost, from 0 to 1.", examples=[0.004])
+    loss_down: float | None = Field(
+        description="Which part of what was sent to me was lost, from 0 to 1.", examples=[0.002]
+    )
+    jitter: float | None = Field(description="In milliseconds.", examples=[7.5])
+    round_trip: float | None = Field(description="In milliseconds.", examples=[42.0])
+    bitrate_up: float = Field(description="In kbit/s.", examples=[1180.5])
+    bitrate_down: float = Field(description="In kbit/s.", examples=[2310.0])
 
 
 class StayRead(Read):

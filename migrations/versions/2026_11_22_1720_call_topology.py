@@ -1,4 +1,4 @@
-"""How the media of a call travel is kept with it, because a direct call may be promoted to a forwarded one."""
+"""How media travel is kept with each call, because a direct call may be promoted to a forwarded one."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -117,9 +117,9 @@ test("an offer of a newer generation is taken, also by the impolite side", async
   assert.deepEqual(sent("answer").map(({ generation }) => generation), [2]);
 });
 
-test("a direct call has one entry of figures for each of the others, and no screen", async () => {
+test("a direct call has one entry of figures for each of the others; a screen can be shared once the server carries it", async () => {
   assert.deepEqual((await call.stats()).map(({ pc, participantId, generation }) => [pc, participantId, generation]), [["direct", "other", 1]]);
-  assert.deepEqual([call.canShare, call.screenOf("other")], [false, null]);
+  assert.deepEqual([call.canShare, call.screenOf("other")], [true, null]);
 });
 
 test("a signal of a connection with the server is none of a direct call", async () => {

@@ -1,8 +1,7 @@
 import { CallSocket } from "./socket.js";
-import { Direct } from "./direct.js";
-import { Forwarded } from "./forwarded.js";
 import { configurationOf } from "./link.js";
 import { figuresOf, Meter, receivedBy, worst } from "./quality.js";
+import { Route } from "./route.js";
 import { Views } from "./views.js";
 
 /**
@@ -18,7 +17,7 @@ import { Views } from "./views.js";
  * `ended` (detail.reason), `trouble` (detail.code, detail.words).
  */
 
-/** @import { Paths, Sources } from "./paths.js" */
+/** @import { Sources } from "./paths.js" */
 /** @import { Grant, Heard, Media, Participant, Source, Viewed, Welcome } from "./protocol.js" */
 /** @typedef {"connecting" | "connected" | "reconnecting" | "ended"} CallState */
 
@@ -39,15 +38,12 @@ export class Call extends EventTarget {
   endedBecause = null;
   /** @type {Date | null} */
   joinedAt = null;
-  /** Known from the welcome on. @type {Welcome["topology"] | null} */
-  topology = null;
   /** My own screen, while it is shared. @type {MediaStream | null} */
   screen = null;
   /** Who speaks in a forwarded call, the dominant one first; I may be among them. @type {string[]} */
   speakers = [];
   #online = false;
-  /** How sound and picture travel. @type {Paths | null} */
-  #paths = null;
+  #route;
   /** @type {RTCConfiguration} */
   #configuration = {};
   /** @type {Grant | null} */
@@ -67,6 +63,15 @@ export class Call extends EventTarget {
     super();
     this.tracks = { audio, video };
     this.ticket = ticket;
+    this.#route = new Route({
+      configuration: () => this.#configuration,
+      sources: () => this.#sources(),
+      participants: this.participants,
+      say: (message) => this.socket.say(message),
+      changed: () => this.#changed(),
+      screened: (id, on) => this.#screened(id, on),
+      trouble: () => this.#emit("trouble", { code: "negotiation", words: "The connection could not be agreed." }),
+    });
     this.socket = new CallSocket({
       grant: (renew) => this.#entry(renew),
       media: () => this.media,
@@ -112,16 +117,22 @@ export class Call extends EventTarget {
   async setTrack(kind, track) {
     this.tracks[kind] = track;
     this.#tellMedia();
-    await this.#paths?.send(kind === "audio" ? "microphone" : "camera", track);
+    await this.#route.send(kind === "audio" ? "microphone" : "camera", track);
+  }
+
+  /** How sound and picture travel; known from the welcome on. */
+  get topology() {
+    return this.#route.topology;
   }
 
   /** Whether a screen can be shared in this call. */
   get canShare() {
-    return this.topology === "forwarded";
+    return this.topology !== null;
   }
 
   /**
-   * Share a screen, with its sound if it has one, or cease to. The old one is left to its owner to stop.
+   * Share a screen, with its sound if it has one, or cease to. The old one is left to its owner to stop. A direct call
+   * has the server carry it first.
    * @param {MediaStream | null} stream
    */
   async setScreen(stream) {
@@ -134,7 +145,8 @@ export class Call extends EventTarget {
       screen.addEventListener("ended", () => this.screen === stream && void this.setScreen(null));
     }
     this.#changed();
-    await Promise.all([this.#paths?.send("screen", screen), this.#paths?.send("screen_audio", screen_audio)]);
+    if (stream) this.#route.ask();
+    await Promise.all([this.#route.send("screen", screen), this.#route.send("screen_audio", screen_audio)]);
   }
 
   /**
@@ -142,7 +154,7 @@ export class Call extends EventTarget {
    * @param {string} participantId
    */
   streamOf(participantId) {
-    return this.#paths?.streamOf(participantId) ?? null;
+    return this.#route.streamOf(participantId);
   }
 
   /**
@@ -150,7 +162,7 @@ export class Call extends EventTarget {
    * @param {string} participantId
    */
   screenOf(participantId) {
-    return this.#paths?.screenOf(participantId) ?? null;
+    return this.#route.screenOf(participantId);
   }
 
   /**
@@ -170,7 +182,7 @@ export class Call extends EventTarget {
    * @param {Source} source
    */
   isPaused(participantId, source) {
-    return this.#paths?.isPaused(participantId, source) ?? false;
+    return this.#route.isPaused(participantId, source);
   }
 
   /**
@@ -179,18 +191,18 @@ export class Call extends EventTarget {
    * @returns {RTCPeerConnectionState}
    */
   connectionWith(participantId) {
-    return this.#paths?.connectionWith(participantId) ?? "new";
+    return this.#route.connectionWith(participantId);
   }
 
   /** Whether sound and picture go both ways, however the socket may be. */
   get flowing() {
-    const states = this.#paths?.states() ?? [];
+    const states = this.#route.states();
     return states.length > 0 && states.every((state) => state === "connected");
   }
 
   /** Everything the browser measures, one entry per peer connection. */
   async stats() {
-    return Promise.all((this.#paths?.links() ?? []).map(figuresOf));
+    return Promise.all(this.#route.links().map(figuresOf));
   }
 
   /**
@@ -198,7 +210,7 @@ export class Call extends EventTarget {
    * @param {string} participantId
    */
   async statsOf(participantId) {
-    return receivedBy(this.#paths?.linkFrom(participantId) ?? null, this.streamOf(participantId)?.getTracks() ?? []);
+    return receivedBy(this.#route.linkFrom(participantId), this.streamOf(participantId)?.getTracks() ?? []);
   }
 
   /** @param {boolean} renew */
@@ -226,8 +238,9 @@ export class Call extends EventTarget {
       case "participant_connection": return this.#reached(message.participant_id, message.state);
       case "offer":
       case "answer":
-      case "candidate": return this.#paths?.heard(message);
-      case "track_state": return this.#paths?.told(message);
+      case "candidate": return this.#route.heard(message);
+      case "promoted": return this.#promoted();
+      case "track_state": return this.#route.told(message);
       case "speakers": return this.#speak(message.participant_ids);
       case "error": return this.#emit("trouble", { code: message.code, words: message.detail });
     }
@@ -242,28 +255,21 @@ export class Call extends EventTarget {
       if (!present.has(id)) this.#departed(id, "connection_lost");
     }
     for (const participant of welcome.participants) this.participants.set(participant.id, participant);
-    if (welcome.resumed && this.#paths) this.#paths.resumed();
-    else this.#begin(welcome);
+    if (welcome.resumed && this.topology) this.#route.resumed();
+    else {
+      // In a new stay nothing of an earlier one goes on.
+      this.#speak([]);
+      this.#route.begin(welcome.topology, welcome.participants);
+    }
     if (this.topology === "forwarded") this.#views.begin();
     this.#changed();
   }
 
-  /** In a new stay nothing of an earlier one goes on. @param {Welcome} welcome */
-  #begin({ topology, participants }) {
-    this.#paths?.close();
-    this.topology = topology;
-    this.#speak([]);
-    const surroundings = {
-      configuration: () => this.#configuration,
-      sources: () => this.#sources(),
-      participants: this.participants,
-      say: (/** @type {import("./protocol.js").Said} */ message) => this.socket.say(message),
-      changed: () => this.#changed(),
-      screened: (/** @type {string} */ id, /** @type {boolean} */ on) => this.#screened(id, on),
-      trouble: () => this.#emit("trouble", { code: "negotiation", words: "The connection could not be agreed." }),
-    };
-    this.#paths = topology === "direct" ? new Direct(surroundings) : new Forwarded(surroundings);
-    this.#paths.begin(participants);
+  /** The call goes through the server from now on. */
+  #promoted() {
+    this.#route.promoted([...this.participants.values()]);
+    this.#views.begin();
+    this.#changed();
   }
 
   /** @returns {Sources} */
@@ -299,13 +305,13 @@ export class Call extends EventTarget {
    */
   #reached(id, state) {
     this.#update(id, { state });
-    if (state === "online") this.#paths?.returned(id);
+    if (state === "online") this.#route.returned(id);
   }
 
   /** @param {Participant} participant */
   #arrived(participant) {
     this.participants.set(participant.id, participant);
-    this.#paths?.arrived(participant.id);
+    this.#route.arrived(participant.id);
     this.#emit("joined", { participant });
     this.#changed();
   }
@@ -317,7 +323,7 @@ export class Call extends EventTarget {
   #departed(id, reason) {
     const participant = this.participants.get(id);
     this.participants.delete(id);
-    this.#paths?.departed(id);
+    this.#route.departed(id);
     this.#views.forget(id, "camera", "screen");
     this.#speak(this.speakers.filter((each) => each !== id));
     if (participant) this.#emit("left", { participant, reason });
@@ -352,8 +358,7 @@ export class Call extends EventTarget {
     this.endedBecause = reason;
     clearInterval(this.#measuring);
     this.#views.hold();
-    this.#paths?.close();
-    this.#paths = null;
+    this.#route.close();
     this.screen = null;
     this.speakers = [];
     this.participants.clear();
@@ -365,13 +370,13 @@ export class Call extends EventTarget {
   #currentState() {
     if (this.state === "ended") return "ended";
     if (!this.#online) return this.joinedAt ? "reconnecting" : "connecting";
-    const states = this.#paths?.states() ?? [];
+    const states = this.#route.states();
     if (states.some((state) => state === "failed" || state === "disconnected")) return "reconnecting";
     return states.every((state) => state === "connected") ? "connected" : "connecting";
   }
 
   async #measure() {
-    const connected = (this.#paths?.links() ?? []).filter(({ link }) => link.state === "connected");
+    const connected = this.#route.links().filter(({ link }) => link.state === "connected");
     if (connected.length === 0) return;
     const quality = worst(await Promise.all(connected.map(({ link }) => this.#meter.read(link.pc))));
     if (quality === this.quality) return;

@@ -8,6 +8,8 @@ import { Link } from "./link.js";
 const PC = "direct";
 /** The newcomer offers; whoever was there waits this long before offering instead. */
 const PATIENCE_MS = 1_500;
+/** A path that has not been found by then is looked for in vain. */
+const FIND_WITHIN_MS = 10_000;
 /** What has a section here; screens have none. @type {Partial<Record<Source, "audio" | "video">>} */
 const KINDS = { microphone: "audio", camera: "video" };
 
@@ -19,6 +21,8 @@ export class Direct {
   #streams = new Map();
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #patience = new Map();
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
+  #finding = new Map();
 
   /** @param {Surroundings} given */
   constructor(given) {
@@ -134,7 +138,10 @@ export class Direct {
       polite: participants.get(id)?.polite ?? true,
       generation,
       signal: (signal) => signal.type !== "restart" && say({ ...signal, to: id, pc: PC }),
-      changed,
+      changed: () => {
+        this.#watch(id, link);
+        changed();
+      },
       arrived: (track) => {
         take(stream, track);
         changed();
@@ -145,7 +152,22 @@ export class Direct {
     this.#links.set(id, link);
     this.#streams.set(id, stream);
     this.#sendAll(link.pc, answering);
+    this.#finding.set(id, setTimeout(() => this.#stuck(id), FIND_WITHIN_MS));
     return link;
+  }
+
+  /**
+   * @param {string} id
+   * @param {Link} link
+   */
+  #watch(id, link) {
+    if (link.state === "connected") clearTimeout(this.#finding.get(id));
+    if (link.state === "failed") this.#stuck(id);
+  }
+
+  /** Whoever is away themself is waited for. @param {string} id */
+  #stuck(id) {
+    if (this.given.participants.get(id)?.state === "online") this.given.stuck?.();
   }
 
   /**
@@ -162,8 +184,10 @@ export class Direct {
 
   /** @param {string} id */
   #unlink(id) {
-    clearTimeout(this.#patience.get(id));
-    this.#patience.delete(id);
+    for (const timers of [this.#patience, this.#finding]) {
+      clearTimeout(timers.get(id));
+      timers.delete(id);
+    }
     this.#links.get(id)?.close();
     this.#links.delete(id);
     this.#streams.delete(id);

@@ -16,6 +16,8 @@ export interface Surroundings {
   /** Somebody began or ceased to share their screen. */
   screened: (participantId: string, on: boolean) => void;
   trouble: (error: unknown) => void;
+  /** A direct path is not found, or does not come back. */
+  stuck?: () => void;
 }
 
 export interface OpenLink { pc: string; participantId: string; link: Link }

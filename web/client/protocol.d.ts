@@ -42,6 +42,7 @@ export type Said =
   | (Description & Signal & { to: string | null; tracks?: PublishedTrack[] })
   | ({ type: "candidate"; to: string | null; candidate: CandidateLine | null } & Signal)
   | ({ type: "restart"; pc: "subscribe"; generation: number })
+  | { type: "forward" }
   | { type: "view"; tracks: Viewed[] }
   | ({ type: "media" } & Media)
   | { type: "leave" }
@@ -70,6 +71,7 @@ export type Heard =
   | HeardDescription
   | HeardCandidate
   | TrackState
+  | { type: "promoted"; seq: number; topology: "forwarded" }
   | { type: "speakers"; seq: number; participant_ids: string[] }
   | { type: "error"; seq: number; code: string; detail: string; about: string | null }
   | { type: "ended"; seq: number; reason: string }

@@ -1,0 +1,114 @@
+"""A direct call between colleagues becomes a forwarded one, and nobody leaves it or loses sight of the other."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.e2e.arrange import as_person, at_the_door, enter
+from tests.e2e.browser import open_browser
+from tests.e2e.people import in_call, received, sees_and_hears
+from tests.e2e.served import Served
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+COLLEAGUES = ("jack@riverbank.example", "mei@riverbank.example")
+WITHOUT_PICTURE_MS = 2000
+WATCH = """() => {
+  const shown = { longest: 0, at: performance.now(), left: 0 };
+  window.shown = shown;
+  mentorspanCall.addEventListener("left", () => shown.left += 1);
+  const watched = new WeakSet();
+  const seen = () => {
+    shown.longest = Math.max(shown.longest, performance.now() - shown.at);
+    shown.at = performance.now();
+  };
+  const look = () => {
+    for (const video of document.querySelectorAll(".remote video")) {
+      if (watched.has(video)) continue;
+      watched.add(video);
+      const again = () => { if (video.isConnected) seen(); video.requestVideoFrameCallback(again); };
+      video.requestVideoFrameCallback(again);
+    }
+  };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+  look();
+}"""
+"""Keeps the longest time in which no frame of somebody else was painted."""
+
+STAYS = """
+    SELECT m.name, c.topology FROM attendance a
+    JOIN call c ON c.id = a.call_id JOIN membership m ON m.id = a.membership_id
+    WHERE c.meeting_id = %s AND a.left_at IS NULL ORDER BY m.name
+"""
+"""Each of them once: nobody left and came again."""
+
+
+async def colleagues_meeting_now(served: Served) -> str:
+    """A booked meeting of two people of one organisation that can be joined now."""
+    jack, mei = [await as_person(served, email) for email in COLLEAGUES]
+    own, other = [(await each.ok("GET", "/v1/me"))["memberships"][0]["id"] for each in (jack, mei)]
+    body = {"membership_id": own, "counterpart_id": other, "kind": "peers", "note": "Please."}
+    pairing = await jack.ok("POST", "/v1/pairings", body)
+    await mei.ok("POST", f"/v1/pairings/{pairing['id']}/accept")
+    body = {"starts_at": datetime.now(UTC).isoformat(), "duration_minutes": 30, "zone": "Europe/London"}
+    proposed = await jack.ok("POST", f"/v1/pairings/{pairing['id']}/meetings", body)
+    await mei.ok("POST", f"/v1/meetings/{proposed['id']}/accept")
+    for person in (jack, mei):
+        await person.client.aclose()
+    found: str = proposed["id"]
+    return found
+
+
+@asynccontextmanager
+async def direct_call(served: Served, meeting_id: str) -> AsyncIterator[list[Page]]:
+    """The two of them in the call of their meeting."""
+    async with open_browser() as first, open_browser() as second:
+        pages = [
+            await at_the_door(served, browser, email, meeting_id)
+            for browser, email in zip((first, second), COLLEAGUES, strict=True)
+        ]
+        for page in pages:
+            await enter(page)
+        for page in pages:
+            await in_call(page)
+            await sees_and_hears(page)
+        yield pages
+
+
+async def topology(page: Page) -> str:
+    found: str = await page.evaluate("mentorspanCall.topology")
+    return found
+
+
+async def connections(page: Page) -> list[str]:
+    """Which peer connections this browser has."""
+    found: list[str] = await page.evaluate("mentorspanCall.stats().then(all => all.map(({ pc }) => pc))")
+    return sorted(found)
+
+
+async def test_sharing_a_screen_moves_a_direct_call_to_the_server(served: Served) -> None:
+    meeting_id = await colleagues_meeting_now(served)
+    async with direct_call(served, meeting_id) as pages:
+        jack, mei = pages
+        assert [await connections(page) for page in pages] == [["direct"], ["direct"]]
+        for page in pages:
+            await page.evaluate(WATCH)
+        await jack.get_by_role("button", name="Share screen").click()
+        await expect(mei.get_by_label("Screen of Jack Sullivan")).to_be_visible()
+        for page in pages:
+            assert await topology(page) == "forwarded"
+            for _ in range(40):
+                if await connections(page) == ["publish", "subscribe"]:
+                    break
+                await page.wait_for_timeout(250)
+            assert await connections(page) == ["publish", "subscribe"]
+            await sees_and_hears(page)
+            (other,) = (await received(page)).values()
+            assert other["framesDecoded"] > 0
+            shown = await page.evaluate("shown")
+            assert shown["longest"] < WITHOUT_PICTURE_MS, shown
+            assert shown["left"] == 0
+        assert served.rows(STAYS, meeting_id) == [("Jack Sullivan", "forwarded"), ("Mei Tanaka", "forwarded")]

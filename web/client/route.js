@@ -1,0 +1,197 @@
+import { Direct } from "./direct.js";
+import { Forwarded } from "./forwarded.js";
+import { receivedBy } from "./quality.js";
+
+/**
+ * The way that sound and picture take: direct, or through the server. When a direct call is promoted, what comes
+ * directly is shown until the same comes through the server, so that nobody disappears.
+ */
+
+/** @import { Paths, Surroundings } from "./paths.js" */
+/** @import { HeardCandidate, HeardDescription, Participant, Source, TrackState, Welcome } from "./protocol.js" */
+
+const LOOK_EVERY_MS = 100;
+/** What has not come through the server by then will not be missed. */
+const MOST_LOOKS = 100;
+/** The others may not have moved yet. */
+const LINGER_MS = 3_000;
+
+export class Route {
+  /** Known from the first welcome on. @type {Welcome["topology"] | null} */
+  topology = null;
+  /** @type {Paths | null} */
+  #now = null;
+  /** The direct way, while it is being left. @type {Paths | null} */
+  #former = null;
+  /** Whose sound and picture have come by the present way. @type {Set<string>} */
+  #moved = new Set();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** @param {Surroundings} given */
+  constructor(given) {
+    this.given = given;
+  }
+
+  /**
+   * In a new stay nothing of an earlier one goes on.
+   * @param {NonNullable<Route["topology"]>} topology
+   * @param {Participant[]} present
+   */
+  begin(topology, present) {
+    this.close();
+    this.topology = topology;
+    this.#now = this.#open(topology);
+    this.#now.begin(present);
+  }
+
+  /** Ask that the server carry the call; it tells everybody when it does. */
+  ask() {
+    if (this.topology === "direct") this.given.say({ type: "forward" });
+  }
+
+  /** The server carries the call from now on. @param {Participant[]} present */
+  promoted(present) {
+    if (this.topology !== "direct") return;
+    this.topology = "forwarded";
+    this.#former = this.#now;
+    this.#now = this.#open("forwarded");
+    this.#now.begin(present);
+    void this.#move(MOST_LOOKS);
+  }
+
+  resumed() {
+    this.#now?.resumed();
+  }
+
+  /** @param {string} id */
+  arrived(id) {
+    this.#now?.arrived(id);
+  }
+
+  /** @param {string} id */
+  departed(id) {
+    this.#former?.departed(id);
+    this.#now?.departed(id);
+  }
+
+  /** @param {string} id */
+  returned(id) {
+    this.#now?.returned(id);
+  }
+
+  /** @param {HeardDescription | HeardCandidate} signal */
+  heard(signal) {
+    this.#now?.heard(signal);
+  }
+
+  /** @param {TrackState} state */
+  told(state) {
+    this.#now?.told(state);
+  }
+
+  /**
+   * @param {Source} source
+   * @param {MediaStreamTrack | null} track
+   */
+  async send(source, track) {
+    await Promise.all([this.#former?.send(source, track), this.#now?.send(source, track)]);
+  }
+
+  /** @param {string} id */
+  streamOf(id) {
+    return this.#wayOf(id)?.streamOf(id) ?? null;
+  }
+
+  /** @param {string} id */
+  screenOf(id) {
+    return this.#now?.screenOf(id) ?? null;
+  }
+
+  /**
+   * @param {string} id
+   * @param {Source} source
+   */
+  isPaused(id, source) {
+    return this.#now?.isPaused(id, source) ?? false;
+  }
+
+  /** @param {string} id */
+  connectionWith(id) {
+    return this.#wayOf(id)?.connectionWith(id) ?? "new";
+  }
+
+  /** Of all connections that the call needs now. */
+  states() {
+    const before = this.#former?.states() ?? [];
+    const serves = before.length > 0 && before.every((state) => state === "connected");
+    return (serves ? before : this.#now?.states()) ?? [];
+  }
+
+  links() {
+    return [...(this.#former?.links() ?? []), ...(this.#now?.links() ?? [])];
+  }
+
+  /** @param {string} id */
+  linkFrom(id) {
+    return this.#wayOf(id)?.linkFrom(id) ?? null;
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#moved.clear();
+    this.#former?.close();
+    this.#now?.close();
+    this.#former = this.#now = null;
+  }
+
+  /** @param {string} id */
+  #wayOf(id) {
+    return this.#former && !this.#moved.has(id) && this.#former.streamOf(id) ? this.#former : this.#now;
+  }
+
+  /**
+   * @param {NonNullable<Route["topology"]>} topology
+   * @returns {Paths}
+   */
+  #open(topology) {
+    const surroundings = {
+      ...this.given,
+      // What is left behind agrees nothing any more.
+      say: (/** @type {import("./protocol.js").Said} */ message) => topology === this.topology && this.given.say(message),
+      stuck: () => this.ask(),
+    };
+    return topology === "direct" ? new Direct(surroundings) : new Forwarded(surroundings);
+  }
+
+  /** @param {number} looks so often at most */
+  async #move(looks) {
+    const now = this.#now;
+    const here = [...this.given.participants.values()].filter(({ id }) => !this.#moved.has(id));
+    const come = await Promise.all(here.map((each) => hasCome(now, each)));
+    if (now !== this.#now) return;
+    here.forEach(({ id }, index) => come[index] && this.#moved.add(id));
+    if (come.includes(true)) this.given.changed();
+    if (looks > 0 && come.includes(false)) this.#timer = setTimeout(() => void this.#move(looks - 1), LOOK_EVERY_MS);
+    else this.#timer = setTimeout(() => this.#leave(), LINGER_MS);
+  }
+
+  #leave() {
+    this.#former?.close();
+    this.#former = null;
+    this.given.changed();
+  }
+}
+
+/**
+ * Whether what somebody sends can be seen and heard by this way.
+ * @param {Paths | null} way
+ * @param {Participant} participant
+ */
+async function hasCome(way, { id, audio, video }) {
+  if (!audio && !video) return true;
+  const link = way?.linkFrom(id) ?? null;
+  if (link?.state !== "connected") return false;
+  const { framesDecoded, packetsReceived } = await receivedBy(link, way?.streamOf(id)?.getTracks() ?? []);
+  return video ? framesDecoded > 0 : packetsReceived > 0;
+}

@@ -65,6 +65,7 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
     if topology == "forwarded":
         call.topology = topology
     topology = call.topology
+    permissions = permissions_in(pairing, own.id)
     issued = clock.now()
     signed = issue_call_ticket(
         CallTicket(
@@ -77,7 +78,7 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
             name=own.name,
             organisation=own.organisation.name,
             role=_role(pairing, own.id),
-            permissions=permissions_in(pairing, own.id),
+            permissions=permissions,
             topology=topology,
             ice_policy=ice_policy,
         ),
@@ -93,6 +94,7 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
         ice_servers=ice_servers(door.settings, actor.account_id, meeting.join_closes_at + TURN_AFTER),
         ice_policy=ice_policy,
         topology=topology,
+        permissions=list(permissions),
     )
 
 

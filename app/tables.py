@@ -37,4 +37,5 @@ TABLES = (
     scheduling.Booking,
     scheduling.Call,
     scheduling.Attendance,
+    scheduling.AttendanceQuality,
 )

@@ -16,19 +16,28 @@ from signalling.protocol.effects import (
     OfferAgain,
     Returned,
     Send,
+    Silence,
 )
 from signalling.protocol.negotiation import SignalRefused
 from signalling.protocol.parts import Topology
 from signalling.protocol.room import Room
+from signalling.reports import Reports
 from signalling.stays import Stays
 
 
 class Engines:
     """One for each topology. `send` writes an answer of the core to a socket."""
 
-    def __init__(self, engines: Iterable[MediaEngine], stays: Stays, send: Callable[[Send], None]) -> None:
+    def __init__(
+        self,
+        engines: Iterable[MediaEngine],
+        stays: Stays,
+        reports: Reports,
+        send: Callable[[Send], None],
+    ) -> None:
         self._engines: dict[Topology, MediaEngine] = {engine.topology: engine for engine in engines}
         self._stays = stays
+        self._reports = reports
         self._send = send
 
     async def open(self) -> None:
@@ -44,6 +53,17 @@ class Engines:
     def carry(self, topology: Topology) -> bool:
         """Whether calls of this kind can be held here."""
         return topology in self._engines
+
+    def report_quality(self, room: Room) -> None:
+        """Tell app how well everybody is connected, as far as the engine of this call knows."""
+        for peer in room.peers.values():
+            self._report_quality(room, peer.who.participant_id, peer.who.membership_id)
+
+    def _report_quality(self, room: Room, participant_id: UUID, membership_id: UUID) -> None:
+        engine = self._engines.get(room.topology)
+        measured = engine.measured(room.call_id, participant_id) if engine is not None else None
+        if measured is not None:
+            self._reports.quality(room, participant_id, membership_id, measured)
 
     async def tell(self, room: Room, effects: Iterable[Effect]) -> None:
         """Carry out what concerns the engine of this call."""
@@ -62,6 +82,8 @@ class Engines:
                     await engine.returned(room.call_id, effect.participant_id)
                 case OfferAgain():
                     await engine.offer_again(room.call_id, effect.participant_id, anew=effect.anew)
+                case Silence():
+                    await engine.mute(room.call_id, effect.participant_id, effect.sources)
                 case Look():
                     await engine.look(room.call_id, effect.participant_id, effect.tracks)
                 case _:
@@ -76,6 +98,7 @@ class Engines:
                 for participant_id in list(room.peers):
                     await self._admit(engine, participant_id)
             case Left():
+                self._report_quality(room, effect.participant_id, effect.membership_id)
                 await engine.dismiss(room.call_id, effect.participant_id)
                 if not room.peers:
                     await engine.end(room.call_id)

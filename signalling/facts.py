@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from signalling.contracts.bus import Bus, BusUnavailable
-from signalling.contracts.calls import CommandDone, Fact, NodeAlive, ParticipantsPresent
+from signalling.contracts.calls import CommandDone, Fact, NodeAlive, ParticipantQuality, ParticipantsPresent
 from signalling.journal import Journal
 
 CAPACITY = 10_000
@@ -40,8 +40,9 @@ class FactKeeper:
 
     Nothing is ever dropped to make room. When `CAPACITY` facts wait, the keeper is `full`, and a full node
     takes nobody in; only what ends (people leaving) is still added, which those present bound. A renewal of
-    leases takes the place of the earlier one of its call. A command that comes again while its answer waits
-    is not answered twice. A `NodeAlive` is sent once: the next says it anew.
+    leases takes the place of the earlier one of its call, and so does news of a participant's quality. A
+    command that comes again while its answer waits is not answered twice. A `NodeAlive` is sent once: the
+    next says it anew.
     """
 
     def __init__(
@@ -54,7 +55,8 @@ class FactKeeper:
         self._journal = journal
         self._capacity = capacity
         self._kept: dict[UUID, _Kept] = {}
-        self._renewals: dict[UUID, UUID] = {}
+        self._latest: dict[UUID, UUID] = {}
+        """The fact about a call or a participant that takes the place of earlier ones."""
         self._answered: set[UUID] = set()
         """Commands whose answer waits."""
         self._wake = asyncio.Event()
@@ -89,9 +91,9 @@ class FactKeeper:
             self._answered.add(fact.command_id)
         if self._journal is not None and not isinstance(fact, _PASSING):
             self._journal.add(fact)
-        if isinstance(fact, ParticipantsPresent):
-            self._kept.pop(self._renewals.get(fact.call_id, fact.id), None)
-            self._renewals[fact.call_id] = fact.id
+        if (about := _replaces(fact)) is not None:
+            self._drop(self._latest.get(about))
+            self._latest[about] = fact.id
         self._kept[fact.id] = _Kept(fact)
         self._emptied.clear()
         self._wake.set()
@@ -104,15 +106,20 @@ class FactKeeper:
     def committed(self, fact_id: UUID) -> None:
         """Forget what app has."""
         self.on_committed(fact_id)
-        kept = self._kept.pop(fact_id, None)
-        if self._journal is not None:
-            self._journal.remove(fact_id)
-        if kept is not None and isinstance(kept.fact, ParticipantsPresent):
-            self._renewals.pop(kept.fact.call_id, None)
-        elif kept is not None and isinstance(kept.fact, CommandDone):
+        kept = self._drop(fact_id)
+        if kept is not None and isinstance(kept.fact, CommandDone):
             self._answered.discard(kept.fact.command_id)
         if not self._kept:
             self._emptied.set()
+
+    def _drop(self, fact_id: UUID | None) -> _Kept | None:
+        kept = self._kept.pop(fact_id, None) if fact_id is not None else None
+        if self._journal is not None and fact_id is not None:
+            self._journal.remove(fact_id)
+        about = _replaces(kept.fact) if kept is not None else None
+        if about is not None and self._latest.get(about) == fact_id:
+            del self._latest[about]
+        return kept
 
     async def settled(self, seconds: float) -> bool:
         """Wait until app has everything, at most so long."""
@@ -153,3 +160,14 @@ class FactKeeper:
     def _until_due(self) -> float | None:
         due = min((kept.due for kept in self._kept.values()), default=None)
         return None if due is None else max(0.0, due - time.monotonic())
+
+
+def _replaces(fact: Fact) -> UUID | None:
+    """What a fact is about of which only the latest counts."""
+    match fact:
+        case ParticipantsPresent():
+            return fact.call_id
+        case ParticipantQuality():
+            return fact.participant_id
+        case _:
+            return None

@@ -5,19 +5,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import structlog
 
 from signalling.admissions import Admissions
 from signalling.contracts.calls import (
-    CallForwarded,
     Command,
     CommandDone,
     EndCall,
-    ParticipantJoined,
-    ParticipantLeft,
     RemoveFromCall,
     RevokeSession,
 )
@@ -39,6 +35,7 @@ from signalling.protocol.messages import ClientMessage, Hello, Told
 from signalling.protocol.parts import VERSION, Resume
 from signalling.protocol.peer import Entrant
 from signalling.protocol.room import Room
+from signalling.reports import Reports
 from signalling.settings import Settings
 from signalling.stays import Link, Stay, Stays
 
@@ -64,9 +61,11 @@ class Hub:
         self._settings = settings
         self._admissions = admissions
         self._facts = facts
-        self._clock = clock
+        self._reports = Reports(settings.node, facts, clock)
         self._stays = Stays()
-        self._engines = Engines([make(self._deliver) for make in engines], self._stays, self._send)
+        self._engines = Engines(
+            [make(self._deliver) for make in engines], self._stays, self._reports, self._send
+        )
         self._obeyed: OrderedDict[UUID, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -132,7 +131,7 @@ class Hub:
             self._obeyed[command.id] = None
             if len(self._obeyed) > REMEMBERED_COMMANDS:
                 self._obeyed.popitem(last=False)
-        self._facts.keep(CommandDone(node=self._settings.node, command_id=command.id, at=self._now()))
+        self._facts.keep(CommandDone(node=self._settings.node, command_id=command.id, at=self._reports.now()))
 
     def sessions(self) -> set[UUID]:
         """The sign-in sessions by which people are in calls here."""
@@ -148,6 +147,11 @@ class Hub:
         """End every stay here because the node is going away."""
         for room in list(self.rooms.values()):
             await self._carry_out(room, room.stop())
+
+    def report_quality(self) -> None:
+        """Tell app how well everybody is connected."""
+        for room in self.rooms.values():
+            self._engines.report_quality(room)
 
     def tidy(self) -> None:
         """Forget calls that nobody is in."""
@@ -185,6 +189,7 @@ class Hub:
             organisation=ticket.organisation,
             role=ticket.role,
             may_publish="publish" in ticket.permissions,
+            may_moderate="moderate" in ticket.permissions,
         )
         terms = Admission(ticket.call_id, who.participant_id, who.may_publish, ticket.ice_policy)
         token = Stays.new_token()
@@ -242,7 +247,7 @@ class Hub:
                 case Close():
                     self._close(effect)
                 case Entered() | Left() | CarriedOver():
-                    self._report(room, effect)
+                    self._reports.stay(room, effect)
                 case _:
                     pass
         await self._engines.tell(room, effects)
@@ -262,23 +267,6 @@ class Hub:
         stay = self._stays.end(effect.to)
         if stay is not None:
             stay.link.cut(effect.code)
-
-    def _report(self, room: Room, effect: Entered | Left | CarriedOver) -> None:
-        said = {
-            "node": self._settings.node,
-            "call_id": room.call_id,
-            "epoch": room.epoch,
-            "at": self._now(),
-        }
-        if isinstance(effect, CarriedOver):
-            self._facts.keep(CallForwarded.model_validate(said))
-            return
-        said |= {"participant_id": effect.participant_id, "membership_id": effect.membership_id}
-        if isinstance(effect, Entered):
-            self._facts.keep(ParticipantJoined.model_validate(said))
-        else:
-            self._facts.keep(ParticipantLeft.model_validate({**said, "reason": effect.reason}))
-            log.info("left", call=str(room.call_id), reason=effect.reason)
 
     # Small things
 
@@ -301,6 +289,3 @@ class Hub:
     def _forget_room(self, room: Room, now: float) -> None:
         if room.forgettable(now) and self.rooms.get(room.call_id) is room:
             del self.rooms[room.call_id]
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)

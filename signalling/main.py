@@ -39,6 +39,7 @@ USER_TIMEOUT_SECONDS = 8
 # What the kernel holds for one reader; without it a stalled one costs megabytes.
 SEND_BUFFER_BYTES = 128 * 1024
 TIDY_SECONDS = 5.0
+QUALITY_SECONDS = 60.0
 DRAIN_SECONDS = 3.0
 
 log = structlog.get_logger()
@@ -112,6 +113,7 @@ class Node:
             "acknowledgements": self.facts.listen,
             "commands": self._obey,
             "tidy": self._tidy,
+            "quality": self._report_quality,
             **self.events.parts,
         }
         self._tasks = [asyncio.create_task(for_ever(name, part), name=name) for name, part in parts.items()]
@@ -153,6 +155,11 @@ class Node:
             await asyncio.sleep(TIDY_SECONDS)
             self.hub.tidy()
             self.admissions.tidy()
+
+    async def _report_quality(self) -> None:
+        while True:
+            await asyncio.sleep(QUALITY_SECONDS)
+            self.hub.report_quality()
 
 
 async def run(settings: Settings) -> None:

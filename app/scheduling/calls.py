@@ -16,9 +16,9 @@ from app.core import clock, nodes
 from app.core.errors import Conflict, Unavailable
 from app.core.nodes import Node
 from app.pairings import queries as pairings
-from app.pairings.models import Kind, Pairing
+from app.pairings.models import Kind, Pairing, Part
 from app.scheduling import news, queries
-from app.scheduling.models import Attendance, Call, Meeting, MeetingStatus
+from app.scheduling.models import Attendance, AttendanceQuality, Call, Meeting, MeetingStatus
 from app.scheduling.schemas import IceServer, TicketRead
 from app.settings import Settings
 from signalling.contracts.calls import (
@@ -29,11 +29,19 @@ from signalling.contracts.calls import (
     NodeAlive,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantQuality,
     ParticipantsPresent,
     RemoveFromCall,
     RevokeSession,
 )
-from signalling.contracts.tickets import TICKET_SECONDS, CallTicket, IcePolicy, Topology, issue_call_ticket
+from signalling.contracts.tickets import (
+    TICKET_SECONDS,
+    CallTicket,
+    IcePolicy,
+    Permission,
+    Topology,
+    issue_call_ticket,
+)
 
 log = structlog.get_logger()
 TURN_AFTER = timedelta(hours=1)
@@ -57,6 +65,7 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
     if topology == "forwarded":
         call.topology = topology
     topology = call.topology
+    permissions = permissions_in(pairing, own.id)
     issued = clock.now()
     signed = issue_call_ticket(
         CallTicket(
@@ -69,6 +78,7 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
             name=own.name,
             organisation=own.organisation.name,
             role=_role(pairing, own.id),
+            permissions=permissions,
             topology=topology,
             ice_policy=ice_policy,
         ),
@@ -84,6 +94,7 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
         ice_servers=ice_servers(door.settings, actor.account_id, meeting.join_closes_at + TURN_AFTER),
         ice_policy=ice_policy,
         topology=topology,
+        permissions=list(permissions),
     )
 
 
@@ -112,6 +123,12 @@ def _must_be_joinable(meeting: Meeting) -> None:
 
 def _role(pairing: Pairing, membership_id: UUID) -> str:
     return next(part.role for part in pairing.current() if part.membership_id == membership_id)
+
+
+def permissions_in(pairing: Pairing, membership_id: UUID) -> tuple[Permission, ...]:
+    """Everybody may speak and listen; whoever leads a circle may also mute."""
+    leads = pairing.kind == Kind.CIRCLE and _role(pairing, membership_id) in (Part.LEAD, Part.MENTOR)
+    return ("publish", "subscribe", "moderate") if leads else ("publish", "subscribe")
 
 
 async def _place(db: AsyncSession, meeting: Meeting) -> tuple[Call, Node]:
@@ -178,6 +195,9 @@ async def apply(db: AsyncSession, fact: Fact) -> None:
             began = isinstance(fact, ParticipantJoined)
             if await (queries.stay_began if began else queries.stay_ended)(db, _stay(fact)):
                 await news.tell_of_stays(db, [news.Stay(fact.call_id, fact.membership_id)])
+        case ParticipantQuality():
+            if await queries.known_call_member(db, fact.call_id, fact.membership_id):
+                await queries.measured(db, _measured(fact))
         case CallForwarded():
             await queries.forwarded(db, fact.call_id)
         case ParticipantsPresent():
@@ -194,6 +214,16 @@ def _stay(fact: ParticipantJoined | ParticipantLeft) -> Attendance:
         seen_at=fact.at,
         left_at=fact.at if isinstance(fact, ParticipantLeft) else None,
         reason=fact.reason if isinstance(fact, ParticipantLeft) else None,
+    )
+
+
+def _measured(fact: ParticipantQuality) -> AttendanceQuality:
+    return AttendanceQuality(
+        attendance_id=fact.participant_id,
+        call_id=fact.call_id,
+        membership_id=fact.membership_id,
+        at=fact.at,
+        **fact.quality.model_dump(),
     )
 
 

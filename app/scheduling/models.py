@@ -133,3 +133,27 @@ class Attendance(Base):
     seen_at: Mapped[datetime] = instant()
     left_at: Mapped[datetime | None] = instant(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)
+
+
+class AttendanceQuality(Base):
+    """How somebody was connected during one stay, until `at`. It may come before the stay itself.
+
+    Scores from 1 to 5, losses as parts (0 to 1), times in milliseconds, bit rates in kbit/s.
+    """
+
+    __tablename__ = "attendance_quality"
+    __table_args__ = (Index("ix_attendance_quality_call_id", "call_id"),)
+
+    attendance_id: Mapped[UUID] = mapped_column(primary_key=True)
+    call_id: Mapped[UUID] = mapped_column(ForeignKey("call.id", ondelete="CASCADE"))
+    membership_id: Mapped[UUID] = mapped_column(ForeignKey("membership.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = instant()
+    seconds: Mapped[float]
+    mean_score: Mapped[float]
+    worst_score: Mapped[float]
+    loss_up: Mapped[float | None]
+    loss_down: Mapped[float | None]
+    jitter: Mapped[float | None]
+    round_trip: Mapped[float | None]
+    bitrate_up: Mapped[float]
+    bitrate_down: Mapped[float]

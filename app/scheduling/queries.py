@@ -18,6 +18,7 @@ from app.pairings.models import Pairing, Participant
 from app.scheduling.models import (
     JOIN_AFTER,
     Attendance,
+    AttendanceQuality,
     Booking,
     Call,
     Meeting,
@@ -206,6 +207,29 @@ def _stay(stay: Attendance) -> Insert:
     return insert(Attendance).values(
         {column.name: getattr(stay, column.name) for column in Attendance.__table__.columns}
     )
+
+
+async def measured(db: AsyncSession, quality: AttendanceQuality) -> None:
+    """How somebody was connected, unless something newer is known."""
+    columns = AttendanceQuality.__table__.columns
+    row = insert(AttendanceQuality).values({column.name: getattr(quality, column.name) for column in columns})
+    newer = {column.name: row.excluded[column.name] for column in columns if not column.primary_key}
+    await db.execute(
+        row.on_conflict_do_update(
+            index_elements=["attendance_id"], set_=newer, where=AttendanceQuality.at < row.excluded.at
+        )
+    )
+
+
+async def qualities(db: AsyncSession, meeting_id: UUID, account_id: UUID) -> dict[UUID, AttendanceQuality]:
+    """How one person was connected in a meeting's call, by stay."""
+    rows = await db.scalars(
+        select(AttendanceQuality)
+        .join(Call, Call.id == AttendanceQuality.call_id)
+        .join(Membership, Membership.id == AttendanceQuality.membership_id)
+        .where(Call.meeting_id == meeting_id, Membership.account_id == account_id)
+    )
+    return {row.attendance_id: row for row in rows}
 
 
 async def renew(db: AsyncSession, call_id: UUID, stays: Sequence[UUID], at: datetime) -> list[UUID]:

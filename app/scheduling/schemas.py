@@ -12,6 +12,7 @@ from app.pairings.models import Kind, Pairing, Part
 from app.pairings.models import Status as PairingStatus
 from app.scheduling.models import Meeting, MeetingStatus
 from signalling.contracts.calls import LeaveReason
+from signalling.contracts.tickets import Permission
 
 MeetingVerb = Literal["accept", "decline", "cancel", "join"]
 
@@ -104,6 +105,27 @@ class TicketRead(Read):
     topology: Literal["direct", "forwarded"] = Field(
         description="Whether media go straight to the other person, or through the server, as in circles."
     )
+    permissions: list[Permission] = Field(
+        description="What I may do in the call: send, receive, mute others.",
+        examples=[["publish", "subscribe"]],
+    )
+
+
+class StayQualityRead(Read):
+    """How I was connected during a stay, as far as the server could measure it."""
+
+    mean_score: float = Field(description="From 1 to 5, the best.", examples=[4.6])
+    worst_score: float = Field(description="In the worst of its moments.", examples=[3.1])
+    loss_up: float | None = Field(
+        description="Which part of what I sent was lost, from 0 to 1.", examples=[0.004]
+    )
+    loss_down: float | None = Field(
+        description="Which part of what was sent to me was lost, from 0 to 1.", examples=[0.002]
+    )
+    jitter: float | None = Field(description="In milliseconds.", examples=[7.5])
+    round_trip: float | None = Field(description="In milliseconds.", examples=[42.0])
+    bitrate_up: float = Field(description="In kbit/s.", examples=[1180.5])
+    bitrate_down: float = Field(description="In kbit/s.", examples=[2310.0])
 
 
 class StayRead(Read):
@@ -115,6 +137,9 @@ class StayRead(Read):
     left_at: datetime | None
     reason: LeaveReason | Literal["lease_lapsed"] | None = Field(
         description="Why they left; `lease_lapsed` when the server they were on fell silent."
+    )
+    quality: StayQualityRead | None = Field(
+        description="How I was connected; null in the stays of others, and where nothing was measured."
     )
 
 

@@ -170,6 +170,7 @@ async def attendance(db: AsyncSession, actor: Actor, meeting_id: UUID) -> Attend
     stays = await queries.attendance(db, meeting.id)
     people = await organisations.by_ids(db, {stay.membership_id for stay in stays})
     apart = await blocks.apart_from(db, actor.account_id)
+    mine = await queries.qualities(db, meeting.id, actor.account_id)
     return AttendanceRead(
         items=[
             StayRead(
@@ -178,6 +179,7 @@ async def attendance(db: AsyncSession, actor: Actor, meeting_id: UUID) -> Attend
                 joined_at=stay.joined_at,
                 left_at=stay.left_at,
                 reason=stay.reason,
+                quality=mine.get(stay.id),
             )
             for stay in stays
             if people[stay.membership_id].account_id not in apart

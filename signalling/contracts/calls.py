@@ -70,6 +70,40 @@ class ParticipantLeft(_Message):
     at: datetime
 
 
+class StayQuality(BaseModel):
+    """How a stay's connection was, so far: scores from 1 to 5, loss as a part (0 to 1), means over time.
+
+    Times in milliseconds (`jitter` of the worse direction), bit rates in kbit/s; None where it is not known.
+    Up is what the participant sends.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: float
+    """So long there was something to measure."""
+    mean_score: float
+    worst_score: float
+    loss_up: float | None
+    loss_down: float | None
+    jitter: float | None
+    round_trip: float | None
+    bitrate_up: float
+    bitrate_down: float
+
+
+class ParticipantQuality(_Message):
+    """How a participant's connection was from the beginning of their stay until `at`: the latest counts."""
+
+    kind: Literal["participant_quality"] = "participant_quality"
+    node: str
+    call_id: UUID
+    epoch: int
+    participant_id: UUID
+    membership_id: UUID
+    at: datetime
+    quality: StayQuality
+
+
 class CallForwarded(_Message):
     """The call's media go through the server from `at` on. There is no way back."""
 
@@ -127,6 +161,7 @@ Fact = Annotated[
     | ParticipantLeft
     | CallForwarded
     | CallRecorded
+    | ParticipantQuality
     | CommandDone,
     Field(discriminator="kind"),
 ]

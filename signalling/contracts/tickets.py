@@ -24,7 +24,7 @@ MOST_HEADER_CHARACTERS = 512
 _LEEWAY_SECONDS = 5
 
 Topology = Literal["direct", "forwarded"]
-Permission = Literal["publish", "subscribe"]
+Permission = Literal["publish", "subscribe", "moderate"]
 IcePolicy = Literal["all", "relay"]
 
 

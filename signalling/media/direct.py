@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from signalling.contracts.calls import StayQuality
 from signalling.media.description import (
     check_candidate,
     check_description,
@@ -22,7 +23,7 @@ from signalling.protocol.messages import (
     Signal,
 )
 from signalling.protocol.negotiation import SignalRefused
-from signalling.protocol.parts import IceCandidate, Topology, Viewed
+from signalling.protocol.parts import IceCandidate, Source, Topology, Viewed
 
 
 class DirectEngine:
@@ -59,6 +60,12 @@ class DirectEngine:
 
     async def look(self, call_id: UUID, participant_id: UUID, tracks: Sequence[Viewed]) -> None:
         pass
+
+    async def mute(self, call_id: UUID, participant_id: UUID, sources: frozenset[Source]) -> None:
+        pass
+
+    def measured(self, call_id: UUID, participant_id: UUID) -> StayQuality | None:
+        return None
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         admitted = self._calls.get(call_id, {})

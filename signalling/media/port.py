@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
 
+from signalling.contracts.calls import StayQuality
 from signalling.protocol.messages import Signal, Told
-from signalling.protocol.parts import Topology, Viewed
+from signalling.protocol.parts import Source, Topology, Viewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,12 @@ class MediaEngine(Protocol):
 
     async def look(self, call_id: UUID, participant_id: UUID, tracks: Sequence[Viewed]) -> None:
         """A participant sees these pictures that large; others as they please."""
+
+    async def mute(self, call_id: UUID, participant_id: UUID, sources: frozenset[Source]) -> None:
+        """Forward nothing of these sources of a participant from now on, and all others."""
+
+    def measured(self, call_id: UUID, participant_id: UUID) -> StayQuality | None:
+        """How a participant's connection was so far; None where nothing is known."""
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         """Drop a participant and everything that is theirs. Unknown ones are no error."""

@@ -4,12 +4,13 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from signalling.contracts.calls import StayQuality
 from signalling.media.description import check_candidate, check_description
 from signalling.media.port import Admission, Outlet
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import Answer, AnswerFrom, CandidateFrom, Offer, OfferFrom, Signal
 from signalling.protocol.negotiation import SignalRefused
-from signalling.protocol.parts import Topology, Viewed
+from signalling.protocol.parts import Source, Topology, Viewed
 
 
 class ScriptedEngine:
@@ -61,6 +62,12 @@ class ScriptedEngine:
 
     async def look(self, call_id: UUID, participant_id: UUID, tracks: Sequence[Viewed]) -> None:
         pass
+
+    async def mute(self, call_id: UUID, participant_id: UUID, sources: frozenset[Source]) -> None:
+        pass
+
+    def measured(self, call_id: UUID, participant_id: UUID) -> StayQuality | None:
+        return None
 
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         self._calls.get(call_id, {}).pop(participant_id, None)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.messages import Signal
-from signalling.protocol.parts import LeaveReason, Viewed
+from signalling.protocol.parts import LeaveReason, Source, Viewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,14 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """From now on these sources of a participant, and no others, are not to be forwarded."""
+
+    participant_id: UUID
+    sources: frozenset[Source]
+
+
+@dataclass(frozen=True, slots=True)
 class Negotiate:
     """Hand a checked signal to the media engine."""
 
@@ -77,7 +85,7 @@ class Left:
     reason: LeaveReason
 
 
-Effect = Send | Close | Negotiate | Look | OfferAgain | CarriedOver | Entered | Returned | Left
+Effect = Send | Close | Negotiate | Look | Silence | OfferAgain | CarriedOver | Entered | Returned | Left
 
 
 class Refused(Exception):

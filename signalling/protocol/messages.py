@@ -20,6 +20,7 @@ from signalling.protocol.parts import (
     MAX_VIEWED,
     ConnectionState,
     EndReason,
+    Figures,
     ForwardedTrack,
     Generation,
     IceCandidate,
@@ -30,6 +31,7 @@ from signalling.protocol.parts import (
     Pc,
     PublishedTrack,
     Resume,
+    Score,
     Sdp,
     Sequence,
     ServerSdp,
@@ -122,6 +124,14 @@ class Media(Part):
     video: bool
 
 
+class Mute(Part):
+    """Silences something of somebody else; takes the permission to moderate."""
+
+    type: Literal["mute"] = "mute"
+    participant_id: UUID
+    source: Source
+
+
 class Leave(Part):
     """The sender leaves the call for good."""
 
@@ -136,7 +146,7 @@ class Ping(Part):
 
 Signal = Offer | Answer | Candidate
 ClientMessage = Annotated[
-    Hello | Offer | Answer | Candidate | Restart | Forward | View | Media | Leave | Ping,
+    Hello | Offer | Answer | Candidate | Restart | Forward | View | Media | Mute | Leave | Ping,
     Field(discriminator="type"),
 ]
 client_adapter: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
@@ -260,6 +270,22 @@ class TrackState(_Numbered):
     state: Literal["active", "paused"]
 
 
+class Muted(_Numbered):
+    """Somebody has silenced something of yours; you may switch it on again."""
+
+    type: Literal["muted"] = "muted"
+    source: Source
+    by: UUID
+
+
+class Quality(_Numbered):
+    """How the connections are: the scores that have changed, and the reader's own figures."""
+
+    type: Literal["quality"] = "quality"
+    scores: tuple[Score, ...]
+    own: Figures | None = None
+
+
 class Pong(Part):
     """Answers a ping. Not numbered: it is never replayed."""
 
@@ -283,7 +309,7 @@ class Ended(_Numbered):
 
 
 DeliveredSignal = OfferFrom | AnswerFrom | CandidateFrom
-Told = DeliveredSignal | Speakers | TrackState | Error
+Told = DeliveredSignal | Speakers | TrackState | Quality | Error
 """What a media engine says to a participant."""
 Numbered = (
     Welcome
@@ -297,6 +323,8 @@ Numbered = (
     | Promoted
     | Speakers
     | TrackState
+    | Muted
+    | Quality
     | Error
     | Ended
 )

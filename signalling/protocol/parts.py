@@ -94,6 +94,46 @@ class Viewed(Part):
     height: Annotated[int, Field(ge=0, le=10_000)]
 
 
+class Score(Part):
+    """How well somebody's connection carries sound and picture: 1 (worst) to 5."""
+
+    participant_id: UUID
+    score: Annotated[int, Field(ge=1, le=5)]
+
+
+class SentPicture(Part):
+    """A picture of the reader's, and how many layers of it arrive at the server."""
+
+    source: Source
+    layers: int
+
+
+class ReceivedPicture(Part):
+    """A picture that the reader receives: `layer` of `layers`, the smallest is 1; 0 when it is not sent."""
+
+    participant_id: UUID
+    source: Source
+    layer: int
+    layers: int
+
+
+class Figures(Part):
+    """What the server measured of the reader's own connection. Loss is a part (0 to 1); null is not known.
+
+    Up is what the reader sends, down what they receive; bit rates are in kbit/s, times in milliseconds.
+    """
+
+    loss_up: float | None
+    loss_down: float | None
+    jitter_up: float | None
+    jitter_down: float | None
+    round_trip: float | None
+    bitrate_up: float
+    bitrate_down: float
+    sending: tuple[SentPicture, ...]
+    receiving: tuple[ReceivedPicture, ...]
+
+
 class Participant(Part):
     """Someone else in the call. `polite`: whether the reader is the polite side towards them."""
 

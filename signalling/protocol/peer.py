@@ -4,11 +4,12 @@ A stay outlives its sockets. `MOVES` is the whole of its life; what is not in th
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from uuid import UUID
 
-from signalling.protocol.effects import Send
+from signalling.protocol.effects import Effect, Send
 from signalling.protocol.messages import (
     Answer,
     Candidate,
@@ -16,13 +17,16 @@ from signalling.protocol.messages import (
     Hello,
     Leave,
     Media,
+    Mute,
+    Numbered,
     Offer,
     Ping,
     Restart,
     View,
+    body,
     frame,
 )
-from signalling.protocol.parts import ConnectionState, MediaState, Participant, Pc
+from signalling.protocol.parts import ConnectionState, MediaState, Participant, Pc, Source
 
 KEPT_MESSAGES = 256
 KEPT_BYTES = 512 * 1024
@@ -60,6 +64,7 @@ MOVES: dict[tuple[State, type], State] = {
     (State.ONLINE, Forward): State.ONLINE,
     (State.ONLINE, View): State.ONLINE,
     (State.ONLINE, Media): State.ONLINE,
+    (State.ONLINE, Mute): State.ONLINE,
     (State.ONLINE, Ping): State.ONLINE,
     (State.ONLINE, Leave): State.LEAVING,
     (State.ONLINE, SocketLost): State.RECONNECTING,
@@ -84,6 +89,7 @@ class Entrant:
     organisation: str
     role: str
     may_publish: bool = True
+    may_moderate: bool = False
 
 
 @dataclass(slots=True)
@@ -98,6 +104,10 @@ class Peer:
     deadline: float | None = None
     strikes: int = 0
     candidates: dict[tuple[UUID | None, Pc], int] = field(default_factory=dict)
+    offered: frozenset[Source] = frozenset()
+    """What the last offer of `publish` sends."""
+    muted: dict[Source, int] = field(default_factory=dict)
+    """What a moderator muted and they have not switched on since; by which message they were told."""
     _kept: deque[bytes] = field(default_factory=deque)
     _kept_bytes: int = 0
 
@@ -142,3 +152,9 @@ class Peer:
             state=state,
             polite=other.order < self.order,
         )
+
+
+def tell_all(peers: Iterable[Peer], message: Numbered) -> list[Effect]:
+    """Say the same to several: encoded once, numbered for each."""
+    encoded = body(message)
+    return [effect for peer in peers for effect in peer.tell(encoded)]

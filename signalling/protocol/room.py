@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID
 
+from signalling.protocol import muting
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.effects import (
     CarriedOver,
@@ -34,12 +35,11 @@ from signalling.protocol.messages import (
     Hello,
     Leave,
     Media,
-    Numbered,
+    Mute,
     Offer,
     ParticipantConnection,
     ParticipantJoined,
     ParticipantLeft,
-    ParticipantMedia,
     Ping,
     Promoted,
     Restart,
@@ -59,7 +59,7 @@ from signalling.protocol.parts import (
     MediaState,
     Topology,
 )
-from signalling.protocol.peer import STRIKES, Dismissed, Entrant, Peer, Resumed, SocketLost
+from signalling.protocol.peer import STRIKES, Dismissed, Entrant, Peer, Resumed, SocketLost, tell_all
 
 CAPACITY: dict[Topology, int] = {"direct": 2, "forwarded": 50}
 # A ticket signed before a removal has expired long before this; from then on app's word counts again.
@@ -120,7 +120,8 @@ class Room:
         self.generations.promote()
         for peer in self.peers.values():
             peer.candidates.clear()
-        return [*self._tell(self.peers.values(), Promoted()), CarriedOver()]
+        silences = muting.silences(self.peers.values())
+        return [*tell_all(self.peers.values(), Promoted()), CarriedOver(), *silences]
 
     def can_replay(self, participant: UUID, last_seq: int) -> bool:
         """Whether everything that came after `last_seq` is still known."""
@@ -136,7 +137,8 @@ class Room:
         effects += [Send(participant, kept) for kept in peer.missed(last_seq) or ()]
         # Also when nobody had noticed the loss: whoever waits for an answer then offers again.
         effects += self._connection(peer, "online")
-        return [*effects, *self._media(peer, media), Returned(participant)]
+        effects += muting.returned(peer, self.peers.values(), media, last_seq)
+        return [*effects, Returned(participant)]
 
     def begin_again(self, participant: UUID, new: UUID, media: MediaState, token: str) -> list[Effect]:
         """Someone has missed too much: end their stay, and let them in as the newcomer `new`."""
@@ -146,15 +148,15 @@ class Room:
 
     def _enter(self, who: Entrant, media: MediaState, token: str) -> list[Effect]:
         self._entries += 1
-        peer = Peer(who=who, order=self._entries, media=_allowed(who, media))
+        peer = Peer(who=who, order=self._entries, media=muting.allowed(who, media))
         peer.move(Hello)
         effects: list[Effect] = [Entered(who.participant_id, who.membership_id), self._welcome(peer, token)]
         older = list(self.peers.values())
         self.peers[who.participant_id] = peer
         if older:
             # Everybody who is here already is polite towards the newcomer, so one encoding fits all of them.
-            effects += self._tell(older, ParticipantJoined(participant=peer.seen_by(older[0])))
-        return effects
+            effects += tell_all(older, ParticipantJoined(participant=peer.seen_by(older[0])))
+        return [*effects, *muting.silences([peer])]
 
     # What participants send
 
@@ -168,7 +170,7 @@ class Room:
         match message:
             case Ping():
                 return [Send(participant, PONG_FRAME)]
-            case Media():
+            case Media() | Mute():
                 return self._say_media(peer, message)
             case Offer() | Answer() | Candidate() | Restart() | Forward() | View():
                 return self._about_paths(peer, message)
@@ -293,7 +295,8 @@ class Room:
             detail = f"More than {MAX_CANDIDATES} candidates for one description."
             return [*self.refuse(me, ErrorCode.TOO_MANY_CANDIDATES, detail, signal.type)]
         peer.candidates[line] = count
-        return [Negotiate(me, signal)]
+        lifted = muting.offered(peer, signal) if isinstance(signal, Offer) else []
+        return [Negotiate(me, signal), *lifted]
 
     def _offer_again(self, peer: Peer, message: Restart) -> list[Effect]:
         me = peer.who.participant_id
@@ -305,26 +308,17 @@ class Room:
             return [*self.refuse(me, refusal.code, refusal.detail, message.type)]
         return [OfferAgain(me, anew)]
 
-    def _say_media(self, peer: Peer, message: Media) -> list[Effect]:
-        wanted = MediaState(audio=message.audio, video=message.video)
-        if _allowed(peer.who, wanted) != wanted:
-            detail = "You may listen and watch here, not send."
-            return [*self.refuse(peer.who.participant_id, ErrorCode.NOT_PERMITTED, detail, message.type)]
-        return self._media(peer, wanted)
-
-    def _media(self, peer: Peer, media: MediaState) -> list[Effect]:
-        media = _allowed(peer.who, media)
-        if media == peer.media:
-            return []
-        peer.media = media
-        return self._tell(
-            self._others(peer),
-            ParticipantMedia(participant_id=peer.who.participant_id, audio=media.audio, video=media.video),
-        )
+    def _say_media(self, peer: Peer, message: Media | Mute) -> list[Effect]:
+        try:
+            if isinstance(message, Mute):
+                return muting.mute(peer, self.peers, message, self.topology)
+            return muting.say(peer, self.peers.values(), message)
+        except SignalRefused as refusal:
+            return [*self.refuse(peer.who.participant_id, refusal.code, refusal.detail, message.type)]
 
     def _connection(self, peer: Peer, state: ConnectionState) -> list[Effect]:
         message = ParticipantConnection(participant_id=peer.who.participant_id, state=state)
-        return self._tell(self._others(peer), message)
+        return tell_all(self._others(peer), message)
 
     def _strike(self, peer: Peer, code: ErrorCode, detail: str, about: str | None) -> list[Effect]:
         peer.strikes += 1
@@ -374,16 +368,7 @@ class Room:
 
     def _tell_of_leaving(self, peer: Peer, reason: LeaveReason) -> list[Effect]:
         message = ParticipantLeft(participant_id=peer.who.participant_id, reason=reason)
-        return self._tell(self.peers.values(), message)
+        return tell_all(self.peers.values(), message)
 
     def _others(self, peer: Peer) -> list[Peer]:
         return [other for other in self.peers.values() if other is not peer]
-
-    def _tell(self, peers: Iterable[Peer], message: Numbered) -> list[Effect]:
-        """Say the same to several: encoded once, numbered for each."""
-        encoded = body(message)
-        return [effect for peer in peers for effect in peer.tell(encoded)]
-
-
-def _allowed(who: Entrant, media: MediaState) -> MediaState:
-    return media if who.may_publish else MediaState(audio=False, video=False)

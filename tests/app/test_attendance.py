@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,14 +16,16 @@ from sqlalchemy import select
 from app.core import clock
 from app.core.nodes import Node
 from app.scheduling import calls, queries
-from app.scheduling.models import Attendance
+from app.scheduling.models import Attendance, AttendanceQuality
 from signalling.contracts.calls import (
     Fact,
     LeaveReason,
     NodeAlive,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantQuality,
     ParticipantsPresent,
+    StayQuality,
 )
 from tests.world import NODE, Person, World
 
@@ -56,6 +59,16 @@ class Stay:
         return ParticipantLeft(
             node=NODE, call_id=self.call_id, epoch=1, participant_id=self.id,
             membership_id=self.membership_id, reason=reason, at=self.at(seconds),
+        )  # fmt: skip
+
+    def quality(self, seconds: float, mean: float = 4.5) -> ParticipantQuality:
+        measured = StayQuality(
+            seconds=seconds, mean_score=mean, worst_score=2, loss_up=0.01, loss_down=None, jitter=5,
+            round_trip=40, bitrate_up=900, bitrate_down=1200,
+        )  # fmt: skip
+        return ParticipantQuality(
+            node=NODE, call_id=self.call_id, epoch=1, participant_id=self.id,
+            membership_id=self.membership_id, at=self.at(seconds), quality=measured,
         )  # fmt: skip
 
 
@@ -112,6 +125,38 @@ async def test_what_was_told_is_what_people_read(room: Room) -> None:
     assert datetime.fromisoformat(items[0]["left_at"]) == first.at(50)
     assert items[1]["left_at"] is None
     assert (await room.mentee.ok("GET", path))["items"] == items
+
+
+async def test_the_latest_quality_counts_whatever_comes_first(room: Room) -> None:
+    stay = room.stay(ago=200)
+    facts = [stay.quality(60, 4.0), stay.quality(120, 4.8), stay.joined(), stay.left(130)]
+    path = f"/v1/meetings/{room.meeting['id']}/attendance"
+    for order in permutations(facts):
+        await room.tell(*order, *order)
+        (item,) = (await room.mentee.ok("GET", path))["items"]
+        assert item["quality"] == {
+            "mean_score": 4.8, "worst_score": 2, "loss_up": 0.01, "loss_down": None, "jitter": 5,
+            "round_trip": 40, "bitrate_up": 900, "bitrate_down": 1200,
+        }  # fmt: skip
+        await room.world.run("DELETE FROM attendance")
+        await room.world.run("DELETE FROM attendance_quality")
+
+
+async def test_nobody_reads_how_somebody_else_was_connected(room: Room) -> None:
+    mine, theirs = room.stay(ago=90), room.stay(room.mentor, ago=90)
+    await room.tell(mine.joined(), theirs.joined(), mine.quality(60), theirs.quality(60))
+    path = f"/v1/meetings/{room.meeting['id']}/attendance"
+    for person in (room.mentee, room.mentor):
+        items = (await person.ok("GET", path))["items"]
+        told = {item["membership_id"] for item in items if item["quality"] is not None}
+        assert told == {str(person.membership_id)}
+
+
+async def test_the_quality_of_a_stranger_is_dropped(room: Room) -> None:
+    elsewhere = Stay(uuid4(), room.mentee.membership_id or uuid4(), clock.now(), uuid4())
+    outsider = Stay(room.call_id, uuid4(), clock.now(), uuid4())
+    await room.tell(elsewhere.quality(60), outsider.quality(60))
+    assert await room.world.rows(select(AttendanceQuality)) == []
 
 
 @examples(

@@ -155,6 +155,8 @@ async def test_the_call_of_a_circle_is_forwarded(world: World, circle: Circle) -
             ticket = read(world, answer)
             assert (answer["topology"], ticket.topology) == ("forwarded", "forwarded")
             assert (ticket.membership_id, ticket.role) == (person.membership_id, role)
+            assert ("moderate" in ticket.permissions) is (role == "lead"), "who leads may mute"
+            assert answer["permissions"] == list(ticket.permissions)
             calls.add(answer["call_id"])
     assert len(calls) == 1, "they meet in one call"
     assert (await circle.coordinator.post(circle.path)).status_code == 404, "who only coordinates is not in"

@@ -18,7 +18,9 @@ from signalling.contracts.calls import (
     Fact,
     NodeAlive,
     ParticipantJoined,
+    ParticipantQuality,
     ParticipantsPresent,
+    StayQuality,
 )
 from signalling.facts import FactKeeper
 from signalling.journal import Journal
@@ -38,6 +40,17 @@ def joined() -> ParticipantJoined:
     return ParticipantJoined(
         node="n", call_id=call, epoch=1, participant_id=person, membership_id=membership, at=datetime.now(UTC)
     )
+
+
+def quality(participant_id: UUID, seconds: float) -> ParticipantQuality:
+    measured = StayQuality(
+        seconds=seconds, mean_score=5, worst_score=5, loss_up=0, loss_down=None, jitter=None,
+        round_trip=None, bitrate_up=1, bitrate_down=1,
+    )  # fmt: skip
+    return ParticipantQuality(
+        node="n", call_id=uuid4(), epoch=1, participant_id=participant_id, membership_id=uuid4(),
+        at=datetime.now(UTC), quality=measured,
+    )  # fmt: skip
 
 
 class Recorder(MemoryBus):
@@ -107,6 +120,24 @@ async def test_a_renewal_takes_the_place_of_the_earlier_one() -> None:
     keeper.committed(last.id)
     keeper.committed(uuid4())
     assert len(keeper) == 2
+
+
+async def test_of_a_stays_quality_the_latest_is_kept_also_by_the_next_run(tmp_path: Path) -> None:
+    keeper = FactKeeper(Recorder(), "n", Journal(tmp_path, "n"))
+    keeper.recover()
+    one, other = uuid4(), uuid4()
+    for seconds in range(5):
+        keeper.keep(quality(one, seconds))
+    keeper.keep(last := quality(other, 9))
+    assert len(keeper) == 2
+    keeper.committed(last.id)
+    keeper.close()
+    again = FactKeeper(Recorder(), "n", Journal(tmp_path, "n"))
+    again.recover()
+    (kept,) = [each.fact for each in again._kept.values()]
+    assert isinstance(kept, ParticipantQuality)
+    assert (kept.participant_id, kept.quality.seconds) == (one, 4)
+    again.close()
 
 
 async def test_a_command_that_comes_again_and_again_has_one_answer(

@@ -146,6 +146,13 @@ BAD_MESSAGES: list[tuple[str, dict[str, Any], str]] = [
     ("missing field", {"type": "media", "audio": True}, "invalid_message"),
     ("wrong type", {"type": "media", "audio": "yes", "video": True}, "invalid_message"),
     ("null", {"type": "media", "audio": None, "video": True}, "invalid_message"),
+    ("mute nobody", {"type": "mute", "source": "camera"}, "invalid_message"),
+    ("mute a room", {"type": "mute", "participant_id": str(uuid4()), "source": "room"}, "invalid_message"),
+    (
+        "mute without the right",
+        {"type": "mute", "participant_id": str(uuid4()), "source": "camera"},
+        "not_permitted",
+    ),
     ("second hello", {**HELLO, "ticket": "t" * 20}, "unexpected_message"),
     ("NUL in SDP", {"type": "offer", "pc": "direct", "generation": 1, "sdp": "v=0\0"}, "invalid_message"),
     ("long SDP", {"type": "offer", "pc": "direct", "generation": 1, "sdp": "v" * 114_689}, "invalid_message"),

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from signalling.protocol.codes import CloseCode, ErrorCode
-from signalling.protocol.effects import CarriedOver, Close, Effect, Entered, Left, Negotiate, Refused, Send
+from signalling.protocol.effects import (
+    CarriedOver,
+    Close,
+    Effect,
+    Entered,
+    Left,
+    Negotiate,
+    Refused,
+    Send,
+    Silence,
+)
 from signalling.protocol.messages import (
     Answer,
     Candidate,
@@ -18,11 +28,12 @@ from signalling.protocol.messages import (
     Hello,
     Leave,
     Media,
+    Mute,
     Offer,
     OfferFrom,
     Ping,
 )
-from signalling.protocol.parts import MediaState, Pc
+from signalling.protocol.parts import MediaState, Pc, PublishedTrack, Source
 from signalling.protocol.peer import Entrant, State
 from signalling.protocol.room import CAPACITY, Room
 from tests.signalling.world import SDP
@@ -30,7 +41,8 @@ from tests.signalling.world import SDP
 MEMBERSHIPS = [UUID(int=number) for number in range(1, 5)]
 media_states = st.builds(MediaState, audio=st.booleans(), video=st.booleans())
 STRANGER = UUID(int=999)
-SAID = ["offer", "answer", "candidate", "media", "ping", "forward", "hello"]
+SAID = ["offer", "answer", "candidate", "media", "mute", "ping", "forward", "hello"]
+SOURCES: list[Source] = ["microphone", "camera", "screen", "screen_audio"]
 
 
 class Calls(RuleBasedStateMachine):
@@ -47,6 +59,8 @@ class Calls(RuleBasedStateMachine):
         self.seqs: dict[UUID, int] = {}
         self.rosters: dict[UUID, set[str]] = {}
         self.promotions = 0
+        self.silenced: dict[UUID, frozenset[Source]] = {}
+        """What the engine was told."""
 
     def run(self, effects: list[Effect]) -> None:
         """Carry effects out as a hub would, checking each."""
@@ -59,6 +73,7 @@ class Calls(RuleBasedStateMachine):
                     self.closed.add(effect.to)
                 case Entered():
                     self.entered.append(effect.participant_id)
+                    self.silenced[effect.participant_id] = frozenset()
                 case Left():
                     self.left.append(effect.participant_id)
                 case Negotiate():
@@ -66,6 +81,9 @@ class Calls(RuleBasedStateMachine):
                     assert (effect.signal.pc == "direct") == (self.room.topology == "direct")
                 case CarriedOver():
                     self.promotions += 1
+                    self.silenced = dict.fromkeys(self.silenced, frozenset())
+                case Silence():
+                    self.silenced[effect.participant_id] = effect.sources
 
     def hear(self, to: UUID, message: dict[str, Any]) -> None:
         """Do what a client does with a message."""
@@ -90,7 +108,8 @@ class Calls(RuleBasedStateMachine):
 
     @rule(membership=st.sampled_from(MEMBERSHIPS), media=media_states)
     def enter(self, membership: UUID, media: MediaState) -> None:
-        who = Entrant(uuid4(), membership, membership, "A", "O", "mentor")
+        moderates = membership == MEMBERSHIPS[0]
+        who = Entrant(uuid4(), membership, membership, "A", "O", "mentor", may_moderate=moderates)
         try:
             effects = self.room.admit(who, media, "t" * 32, self.now)
         except Refused:
@@ -107,13 +126,17 @@ class Calls(RuleBasedStateMachine):
         message: ClientMessage
         match kind:
             case "offer":
-                message = Offer(to=to, pc=pc, generation=generation, sdp=SDP)
+                shared = data.draw(st.sets(st.sampled_from(SOURCES)))
+                tracks = tuple(PublishedTrack(mid=source, source=source) for source in sorted(shared))
+                message = Offer(to=to, pc=pc, generation=generation, sdp=SDP, tracks=tracks)
             case "answer":
                 message = Answer(to=to, pc=pc, generation=generation, sdp=SDP)
             case "candidate":
                 message = Candidate(to=to, pc=pc, generation=generation, candidate=None)
             case "media":
                 message = Media(audio=data.draw(st.booleans()), video=data.draw(st.booleans()))
+            case "mute":
+                message = Mute(participant_id=to or STRANGER, source=data.draw(st.sampled_from(SOURCES)))
             case "ping":
                 message = Ping()
             case "forward":
@@ -209,6 +232,15 @@ class Calls(RuleBasedStateMachine):
                 others = {str(other) for other in self.room.peers if other != participant}
                 assert self.rosters[participant] == others
                 assert self.seqs[participant] == peer.seq
+
+    @invariant()
+    def the_engine_knows_what_is_off(self) -> None:
+        for participant, peer in self.room.peers.items() if self.room.topology == "forwarded" else ():
+            off = self.silenced[participant]
+            assert ("microphone" in off) is not peer.media.audio
+            assert ("camera" in off) is not peer.media.video
+            assert {*off} - {"microphone", "camera"} == {*peer.muted} - {"microphone", "camera"}
+            assert not peer.muted.keys() - peer.offered - {"microphone", "camera"}, "never offered"
 
     @invariant()
     def exactly_one_side_is_polite(self) -> None:

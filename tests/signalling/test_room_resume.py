@@ -15,7 +15,7 @@ def test_a_lost_socket_comes_back_and_misses_nothing() -> None:
     meeting = Meeting()
     room, a, b = meeting.room, meeting.a.participant_id, meeting.b.participant_id
     assert types(room.lost(a, 100), b) == ["participant_connection"]
-    assert room.receive(b, Media(audio=False, video=False)) == []
+    assert told(room.receive(b, Media(audio=False, video=False)), a) == []
     effects = room.resume(a, ON, 0, TOKEN)
     replayed = told(effects, a)
     assert [(m["type"], m["seq"]) for m in replayed] == [

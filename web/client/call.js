@@ -1,7 +1,9 @@
 import { CallSocket } from "./socket.js";
 import { configurationOf } from "./link.js";
-import { figuresOf, Meter, receivedBy, worst } from "./quality.js";
+import { Muting } from "./muting.js";
+import { figuresOf, receivedBy, Watch } from "./quality.js";
 import { Route } from "./route.js";
+import { Scores } from "./scores.js";
 import { Views } from "./views.js";
 
 /**
@@ -13,6 +15,7 @@ import { Views } from "./views.js";
  *
  * Events: `change` (anything below changed), `joined` and `left` (detail: the participant, and why they left),
  * `media` (somebody muted or unmuted), `screen` (detail: the participant, and whether they share it now),
+ * `muted` (detail.source, detail.name: who silenced it),
  * `speakers` (detail.speakers: others speak now, or nobody does),
  * `ended` (detail.reason), `trouble` (detail.code, detail.words).
  */
@@ -20,8 +23,6 @@ import { Views } from "./views.js";
 /** @import { Sources } from "./paths.js" */
 /** @import { Grant, Heard, Media, Participant, Source, Viewed, Welcome } from "./protocol.js" */
 /** @typedef {"connecting" | "connected" | "reconnecting" | "ended"} CallState */
-
-const QUALITY_EVERY_MS = 2_000;
 
 export class Call extends EventTarget {
   /** @type {CallState} */
@@ -32,8 +33,6 @@ export class Call extends EventTarget {
   participantId = null;
   /** Everybody else who is here. @type {Map<string, Participant>} */
   participants = new Map();
-  /** @type {import("./quality.js").Quality} */
-  quality = "unknown";
   /** @type {string | null} */
   endedBecause = null;
   /** @type {Date | null} */
@@ -42,15 +41,16 @@ export class Call extends EventTarget {
   screen = null;
   /** Who speaks in a forwarded call, the dominant one first; I may be among them. @type {string[]} */
   speakers = [];
+  /** How well everybody is connected to the server of a forwarded call. */
+  scores = new Scores();
+  muting = new Muting(this);
   #online = false;
   #route;
   /** @type {RTCConfiguration} */
   #configuration = {};
   /** @type {Grant | null} */
   #grant = null;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #measuring;
-  #meter = new Meter();
+  #watch = new Watch();
   #views = new Views((tracks) => this.socket.say({ type: "view", tracks }));
 
   /**
@@ -89,7 +89,7 @@ export class Call extends EventTarget {
 
   /** Enter. Fails with the `Problem` of the ticket when there is none to be had. */
   async join() {
-    this.#measuring = setInterval(() => void this.#measure(), QUALITY_EVERY_MS);
+    this.#watch.begin(() => this.#route.links(), () => this.#changed());
     try {
       await this.socket.open();
     } catch (error) {
@@ -123,6 +123,11 @@ export class Call extends EventTarget {
   /** How sound and picture travel; known from the welcome on. */
   get topology() {
     return this.#route.topology;
+  }
+
+  /** The connections in one word, by what this browser measures. */
+  get quality() {
+    return this.#watch.quality;
   }
 
   /** Whether a screen can be shared in this call. */
@@ -218,6 +223,7 @@ export class Call extends EventTarget {
     if (!this.#grant || renew) {
       this.#grant = await this.ticket();
       this.id = this.#grant.call_id;
+      this.muting.allowed(this.#grant);
       this.#configuration = configurationOf(this.#grant);
     }
     return this.#grant;
@@ -242,6 +248,8 @@ export class Call extends EventTarget {
       case "promoted": return this.#promoted();
       case "track_state": return this.#route.told(message);
       case "speakers": return this.#speak(message.participant_ids);
+      case "quality": this.scores.heard(message); return this.#changed();
+      case "muted": return this.muting.heard(message);
       case "error": return this.#emit("trouble", { code: message.code, words: message.detail });
     }
   }
@@ -259,6 +267,7 @@ export class Call extends EventTarget {
     else {
       // In a new stay nothing of an earlier one goes on.
       this.#speak([]);
+      this.scores.begin();
       this.#route.begin(welcome.topology, welcome.participants);
     }
     if (this.topology === "forwarded") this.#views.begin();
@@ -325,6 +334,7 @@ export class Call extends EventTarget {
     this.participants.delete(id);
     this.#route.departed(id);
     this.#views.forget(id, "camera", "screen");
+    this.scores.forget(id);
     this.#speak(this.speakers.filter((each) => each !== id));
     if (participant) this.#emit("left", { participant, reason });
     this.#changed();
@@ -356,7 +366,7 @@ export class Call extends EventTarget {
     if (this.state === "ended") return;
     this.state = "ended";
     this.endedBecause = reason;
-    clearInterval(this.#measuring);
+    this.#watch.end();
     this.#views.hold();
     this.#route.close();
     this.screen = null;
@@ -373,15 +383,6 @@ export class Call extends EventTarget {
     const states = this.#route.states();
     if (states.some((state) => state === "failed" || state === "disconnected")) return "reconnecting";
     return states.every((state) => state === "connected") ? "connected" : "connecting";
-  }
-
-  async #measure() {
-    const connected = this.#route.links().filter(({ link }) => link.state === "connected");
-    if (connected.length === 0) return;
-    const quality = worst(await Promise.all(connected.map(({ link }) => this.#meter.read(link.pc))));
-    if (quality === this.quality) return;
-    this.quality = quality;
-    this.#changed();
   }
 
   #changed() {

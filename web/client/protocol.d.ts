@@ -33,6 +33,23 @@ export interface Viewed { participant_id: string; source: "camera" | "screen"; h
 /** Whether the network has room for a picture. */
 export interface TrackState { type: "track_state"; seq: number; participant_id: string; source: Source; state: "active" | "paused" }
 
+/** What the server of a forwarded call measures of my own connection: loss from 0 to 1, milliseconds, kbit/s. */
+export interface Figures {
+  loss_up: number | null;
+  loss_down: number | null;
+  jitter_up: number | null;
+  jitter_down: number | null;
+  round_trip: number | null;
+  bitrate_up: number;
+  bitrate_down: number;
+  sending: { source: Source; layers: number }[];
+  receiving: { participant_id: string; source: Source; layer: number; layers: number }[];
+}
+/** Scores that changed, from 1 to 5, and what is for me alone. */
+export interface QualityTold { type: "quality"; seq: number; scores: { participant_id: string; score: number }[]; own: Figures | null }
+/** Somebody silenced something of mine. */
+export interface Muted { type: "muted"; seq: number; source: Source; by: string }
+
 export type HeardDescription = Description & Signal & { seq: number; from: string | null; tracks?: ForwardedTrack[] };
 export type HeardCandidate = { type: "candidate"; seq: number; from: string | null; candidate: CandidateLine | null } & Signal;
 
@@ -45,6 +62,7 @@ export type Said =
   | { type: "forward" }
   | { type: "view"; tracks: Viewed[] }
   | ({ type: "media" } & Media)
+  | { type: "mute"; participant_id: string; source: Source }
   | { type: "leave" }
   | { type: "ping" };
 
@@ -71,6 +89,8 @@ export type Heard =
   | HeardDescription
   | HeardCandidate
   | TrackState
+  | QualityTold
+  | Muted
   | { type: "promoted"; seq: number; topology: "forwarded" }
   | { type: "speakers"; seq: number; participant_ids: string[] }
   | { type: "error"; seq: number; code: string; detail: string; about: string | null }
@@ -85,5 +105,7 @@ export interface Grant {
   socket_url: string;
   ice_servers: { urls: string[]; username?: string | null; credential?: string | null }[];
   ice_policy: "all" | "relay";
+  /** What I may do in the call; "moderate": silence others. */
+  permissions?: ("publish" | "subscribe" | "moderate")[];
   topology: "direct" | "forwarded";
 }

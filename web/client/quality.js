@@ -98,3 +98,39 @@ export class Meter {
     return quality;
   }
 }
+
+const EVERY_MS = 2_000;
+
+/** Looks again and again at all connections that stand. */
+export class Watch {
+  /** @type {Quality} */
+  quality = "unknown";
+  #meter = new Meter();
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+
+  /**
+   * @param {() => import("./paths.js").OpenLink[]} links
+   * @param {() => void} changed
+   */
+  begin(links, changed) {
+    this.#timer = setInterval(() => void this.#look(links(), changed), EVERY_MS);
+  }
+
+  end() {
+    clearInterval(this.#timer);
+  }
+
+  /**
+   * @param {import("./paths.js").OpenLink[]} links
+   * @param {() => void} changed
+   */
+  async #look(links, changed) {
+    const connected = links.filter(({ link }) => link.state === "connected");
+    if (connected.length === 0) return;
+    const quality = worst(await Promise.all(connected.map(({ link }) => this.#meter.read(link.pc))));
+    if (quality === this.quality) return;
+    this.quality = quality;
+    changed();
+  }
+}

@@ -1,7 +1,7 @@
 import { canOpenScreen, openScreen } from "../client/devices.js";
 import { html, useEffect, useState } from "./preact.js";
 import { announce } from "./hooks.js";
-import { Icon } from "./parts.js";
+import { firstName, Icon } from "./parts.js";
 
 /** The buttons of a call that turn something on and off. */
 
@@ -31,6 +31,15 @@ export function useControls({ call, devices }) {
     again();
   };
   useEffect(() => {
+    const muted = (/** @type {any} */ { detail: { source, name } }) => {
+      if (source === "camera") devices.off("video");
+      if (source in MUTED) announce(`${name} ${MUTED[source]}`);
+      again();
+    };
+    call?.addEventListener("muted", muted);
+    return () => call?.removeEventListener("muted", muted);
+  }, [call]);
+  useEffect(() => {
     if (!call || call.state === "ended") return;
     for (const kind of /** @type {const} */ (["audio", "video"])) {
       if (devices[kind].track || !call.tracks[kind]) continue;
@@ -41,6 +50,9 @@ export function useControls({ call, devices }) {
   }, [devices.audio.track, devices.video.track]);
   return { media, microphone, camera };
 }
+
+/** @type {Record<string, string>} */
+const MUTED = { microphone: "muted your microphone", camera: "turned your camera off", screen: "stopped your screen" };
 
 /** My own screen: shared by the button, and taken back by it or by that of the browser. @param {Call | null} call */
 export function useScreen(call) {
@@ -57,6 +69,11 @@ export function useScreen(call) {
     else stop(opened.stream);
   };
   useEffect(() => {
+    const muted = (/** @type {any} */ { detail: { source, name } }) => source === "screen" && setTrouble(`${name} stopped your screen.`);
+    call?.addEventListener("muted", muted);
+    return () => call?.removeEventListener("muted", muted);
+  }, [call]);
+  useEffect(() => {
     if (!screen) return;
     announce("You share your screen");
     return () => {
@@ -72,11 +89,11 @@ function stop(stream) {
   for (const track of stream.getTracks()) track.stop();
 }
 
-/** @param {{on: boolean, thing: string, icon: string, keys: string, onPress: () => void}} props */
-export function Toggle({ on, thing, icon, keys, onPress }) {
+/** @param {{on: boolean, thing: string, icon: string, keys: string, onPress: () => void, by: string | null}} props `by`: who turned it off, if I did not */
+export function Toggle({ on, thing, icon, keys, onPress, by }) {
   return html`<button type="button" class=${on ? "control" : "control off"} onClick=${onPress} aria-keyshortcuts=${keys}>
     <${Icon} name=${on ? icon : `${icon}-off`} />
-    <span>${thing} ${on ? "on" : "off"}<span class="unseen">, turn ${on ? "off" : "on"}</span></span>
+    <span>${by && !on ? html`<span class="unseen">${thing} off. </span>Muted by ${firstName(by)}` : `${thing} ${on ? "on" : "off"}`}<span class="unseen">, turn ${on ? "off" : "on"}</span></span>
   </button>`;
 }
 

@@ -98,8 +98,8 @@ export function CallRoom({ meeting, call, devices, conversation }) {
     <${Stage} call=${call} meeting=${meeting} camera=${devices.video.track} media=${media} />
     <p class="who-here">${hereWords(others)}${screen.sharing && " You share your screen."}${screen.trouble && html` <span role="alert">${screen.trouble}</span>`}</p>
     <div class="controls" role="toolbar" aria-label="Call">
-      <${Toggle} on=${media.audio} thing="Microphone" icon="mic" keys="Alt+M" onPress=${microphone} />
-      <${Toggle} on=${media.video} thing="Camera" icon="video" keys="Alt+V" onPress=${camera} />
+      <${Toggle} on=${media.audio} thing="Microphone" icon="mic" keys="Alt+M" onPress=${microphone} by=${call?.muting.by("microphone") ?? null} />
+      <${Toggle} on=${media.video} thing="Camera" icon="video" keys="Alt+V" onPress=${camera} by=${call?.muting.by("camera") ?? null} />
       ${screen.possible && html`<${ShareToggle} of=${screen} />`}
       ${conversation && html`<${ChatToggle} conversation=${conversation} beside=${beside} />`}
       <button type="button" class="control keyboard-help" onClick=${() => help.current?.showModal()}><${Icon} name="keyboard" /><span><span class="unseen">Keyboard </span>Shortcuts</span></button>

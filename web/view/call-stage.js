@@ -2,6 +2,7 @@ import { html, useEffect, useRef, useState } from "./preact.js";
 import { Avatar, firstName, From, Icon } from "./parts.js";
 import { useInSight, useLook } from "./call-look.js";
 import { insteadWords, isReached, isSpeaking, mutedWords, PAUSED, withThem } from "./call-words.js";
+import { TileMenu } from "./call-tile-menu.js";
 import { company } from "./mentoring.js";
 import { Live, Picture } from "./picture.js";
 import { useSession } from "./session.js";
@@ -18,6 +19,11 @@ const CROWD = 3;
 /** A ring and a sign; the word stands with the name. */
 function Speaking() {
   return html`<span class="speaking"><span><${Icon} name="audio-lines" /></span></span>`;
+}
+
+/** Said of a connection that the server finds weak, and of no other. */
+function Weak() {
+  return html`<small class="weak"><${Icon} name="signal-low" />Weak connection</small>`;
 }
 
 /** @param {{call: Call, participant: Participant, meeting: Meeting}} props */
@@ -38,11 +44,13 @@ function Remote({ call, participant, meeting }) {
     <figcaption class="plate">
       ${!participant.audio && html`<${Icon} name="mic-off" />`}
       <span><b>${participant.name}</b>${speaking && html`<span class="unseen">, speaking,</span>`} ${person ? html`<${From} organisation=${person.organisation} mine=${membership?.organisation} />` : participant.organisation}
+        ${call.scores.isWeak(participant.id) && html`<${Weak} />`}
         ${mutedWords(participant) && html`<small>${mutedWords(participant)}</small>`}
         ${connecting && html`<small class="in-small">connecting …</small>`}
         ${instead === PAUSED && html`<small class="in-small">${PAUSED}</small>`}</span>
     </figcaption>
     ${speaking && html`<${Speaking} />`}
+    <${TileMenu} call=${call} participant=${participant} />
   </figure>`;
 }
 
@@ -69,11 +77,11 @@ function Alone({ meeting }) {
   </div>`;
 }
 
-/** @param {{track: MediaStreamTrack | null, media: {audio: boolean, video: boolean}, speaking: boolean}} props */
-function Self({ track, media, speaking }) {
+/** @param {{track: MediaStreamTrack | null, media: {audio: boolean, video: boolean}, speaking: boolean, weak: boolean}} props */
+function Self({ track, media, speaking, weak }) {
   return html`<figure class="self">
     ${track && media.video ? html`<${Picture} track=${track} mirrored label="Your own picture" />` : html`<div class="no-picture"><${Icon} name="video-off" /></div>`}
-    <figcaption class="plate">${!media.audio && html`<${Icon} name="mic-off" />`}<span>You${media.audio ? "" : ", muted"}${speaking && html`<span class="unseen">, speaking</span>`}</span></figcaption>
+    <figcaption class="plate">${!media.audio && html`<${Icon} name="mic-off" />`}<span>You${media.audio ? "" : ", muted"}${speaking && html`<span class="unseen">, speaking</span>`}${weak && html`<${Weak} />`}</span></figcaption>
     ${speaking && html`<${Speaking} />`}
   </figure>`;
 }
@@ -116,7 +124,7 @@ export function Stage({ call, meeting, camera, media }) {
     ${sharing && html`<div class="screens">${screens.map(({ participant, stream }) => html`<${Screen} key=${participant.id} call=${call} participant=${participant} stream=${stream} />`)}</div>`}
     <div class="people" ref=${box} role="group" aria-label="People" tabindex=${scrolls ? 0 : undefined} style=${shapeOf(tiles)}>
       ${others.length > 0 && call ? others.map((participant) => html`<${Remote} key=${participant.id} call=${call} participant=${participant} meeting=${meeting} />`) : html`<${Alone} meeting=${meeting} />`}
-      <${Self} key="self" track=${camera} media=${media} speaking=${isSpeaking(call, call?.participantId, media)} />
+      <${Self} key="self" track=${camera} media=${media} speaking=${isSpeaking(call, call?.participantId, media)} weak=${call?.scores.isWeak(call.participantId) ?? false} />
     </div>
   </div></div>`;
 }

@@ -68,6 +68,8 @@ class DownTrack:
         self.fraction_lost = 0.0
         """As the subscriber reported last."""
         self.round_trip: float | None = None
+        self.jitter: float | None = None
+        """In seconds, as the subscriber reported last."""
         self.paused = False
         """Whether the subscriber has been told that there is no room for it."""
         self._segments: deque[Segment] = deque(maxlen=MOST_SEGMENTS)
@@ -75,7 +77,8 @@ class DownTrack:
         self._past: _Sent | None = None
         self._repair_number = 0
         self._resent: dict[int, float] = {}
-        self._resent_octets = 0
+        self._resent_octets = self._resent_packets = 0
+        self._told_packets, self._told_lost = 0, 0.0
         self._spare, self._spare_counted = RESEND_OCTETS, 0
         self._reported = (0.0, 0)
         self._packets_reported = 0
@@ -182,17 +185,32 @@ class DownTrack:
         sent = self._sent()
         return sent.packets if sent else 0
 
+    @property
+    def octets(self) -> int:
+        """How many have been sent, with what was sent again."""
+        sent = self._sent()
+        return self._resent_octets + (sent.octets if sent else 0)
+
+    @property
+    def reports(self) -> tuple[int, float]:
+        """Of how many packets the subscriber has reported, and how many of them are lost for good."""
+        return self._told_packets, self._told_lost
+
     def measure(self, now: float) -> float:
         """Bits a second of late, with what is sent again."""
-        sent = self._sent()
-        self.rate.octets = self._resent_octets + (sent.octets if sent else 0)
+        self.rate.octets = self.octets
         return self.rate.measure(now)
 
     def lost(self, fraction: float) -> None:
         """The subscriber has reported."""
         self.fraction_lost = fraction
         packets = self.packets
-        self._reported = (fraction, packets - self._packets_reported)
+        about = packets - self._packets_reported
+        self._reported = (fraction, about)
+        self._told_packets += about
+        # Some stacks count as lost what was sent again since, others do not.
+        self._told_lost += max(0.0, fraction * about - self._resent_packets)
+        self._resent_packets = 0
         self._packets_reported = packets
 
     def take_loss(self) -> tuple[float, int]:
@@ -217,6 +235,7 @@ class DownTrack:
                 self._resent[wanted] = now
                 self._spare -= len(found)
                 self._resent_octets += len(found)
+                self._resent_packets += 1
                 self.send(self._repair(found, stamp))
         while len(self._resent) > MOST_RESENT:
             del self._resent[next(iter(self._resent))]

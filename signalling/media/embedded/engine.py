@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -11,7 +11,9 @@ from uuid import UUID
 import structlog
 from aiortc import RTCCertificate
 
+from signalling.contracts.calls import StayQuality
 from signalling.media.description import check_candidate, check_description
+from signalling.media.embedded import meter
 from signalling.media.embedded.codecs import Palette
 from signalling.media.embedded.participant import Participant, Site
 from signalling.media.embedded.port import MediaPort
@@ -21,9 +23,9 @@ from signalling.media.embedded.speakers import SILENCE
 from signalling.media.embedded.speakers import Speakers as Voices
 from signalling.media.port import Admission, Outlet
 from signalling.protocol.codes import ErrorCode
-from signalling.protocol.messages import Answer, Candidate, Offer, Signal, Speakers
+from signalling.protocol.messages import Answer, Candidate, Offer, Quality, Signal, Speakers
 from signalling.protocol.negotiation import SignalRefused
-from signalling.protocol.parts import Topology, Viewed
+from signalling.protocol.parts import Score, Source, Topology, Viewed
 
 TICK_SECONDS: Final = 0.05
 
@@ -35,6 +37,7 @@ class _Call:
     palette: Palette = field(default_factory=Palette)
     participants: dict[UUID, Participant] = field(default_factory=dict)
     speakers: Voices = field(default_factory=Voices)
+    measured: float | None = None
 
     def behind(self, participant_id: UUID) -> float | None:
         """By how many seconds a publisher's clock is behind ours."""
@@ -44,7 +47,7 @@ class _Call:
     def listen(self, now: float) -> UUID | None:
         """Find out who speaks; returns the dominant speaker. Tells everybody when it has changed."""
         levels = {
-            each.id: track.level() if track.layers[0].is_live(now) else SILENCE
+            each.id: track.level() if track.layers[0].is_live(now) and not track.muted else SILENCE
             for each in self.participants.values()
             for track in each.tracks
             if track.source == "microphone"
@@ -54,11 +57,31 @@ class _Call:
                 each.tell(Speakers(participant_ids=self.speakers.now))
         return self.speakers.now[0] if self.speakers.now else None
 
+    def measure(self, now: float) -> None:
+        """Find out how everybody's connection is: changed scores are for all, figures for each alone."""
+        self.measured = self.measured or now
+        if now - self.measured < meter.SECONDS:
+            return
+        self.measured = now
+        found = [(each, *each.measure(now)) for each in self.participants.values()]
+        scores = _scores(each for each, changed, _ in found if changed)
+        for each, _, figures in found:
+            if scores or figures is not None:
+                each.tell(Quality(scores=scores, own=figures))
+
     def settle(self) -> None:
         """Everybody is to receive everybody else."""
         tracks = [track for each in self.participants.values() for track in each.tracks]
         for each in self.participants.values():
             each.wish(track for track in tracks if track.participant_id != each.id)
+
+
+def _scores(participants: Iterable[Participant]) -> tuple[Score, ...]:
+    return tuple(
+        Score(participant_id=each.id, score=each.meter.steady.shown)
+        for each in participants
+        if each.meter.steady.shown is not None
+    )
 
 
 class EmbeddedEngine:
@@ -109,6 +132,8 @@ class EmbeddedEngine:
         )
         if call.speakers.now:
             call.participants[me].tell(Speakers(participant_ids=call.speakers.now))
+        if scores := _scores(call.participants.values()):
+            call.participants[me].tell(Quality(scores=scores))
         call.settle()
 
     async def signal(self, call_id: UUID, sender: UUID, signal: Signal) -> None:
@@ -145,6 +170,15 @@ class EmbeddedEngine:
         if participant is not None:
             participant.look(tracks)
 
+    async def mute(self, call_id: UUID, participant_id: UUID, sources: frozenset[Source]) -> None:
+        participant = self._participant(call_id, participant_id)
+        if participant is not None:
+            participant.mute(sources)
+
+    def measured(self, call_id: UUID, participant_id: UUID) -> StayQuality | None:
+        participant = self._participant(call_id, participant_id)
+        return None if participant is None else participant.meter.stay
+
     async def dismiss(self, call_id: UUID, participant_id: UUID) -> None:
         call = self._calls.get(call_id)
         participant = call.participants.pop(participant_id, None) if call else None
@@ -170,6 +204,7 @@ class EmbeddedEngine:
             now, wall = asyncio.get_running_loop().time(), time.time()
             for call in list(self._calls.values()):
                 dominant = call.listen(now)
+                call.measure(now)
                 for participant in list(call.participants.values()):
                     try:
                         participant.tick(now, wall, call.behind, dominant)

@@ -100,16 +100,31 @@ class Fan:
         """Join at the next keyframe."""
         self._groups: dict[Shift, list[tuple[int, Member]]] = {}
         self._latest_first = 0
+        self._held: list[Member] | None = None
+        """Who waits while nothing is forwarded."""
+
+    def hold(self) -> None:
+        """Forward nothing from now on: everybody waits for `release`, and costs nothing."""
+        if self._held is None:
+            self._held, self.waiting = self.waiting, []
+            self._stop_all()
+
+    def release(self) -> None:
+        """Forward again: who waited joins at the next packet with which one can begin."""
+        if self._held is not None:
+            self.waiting, self._held = self._held, None
 
     def wait(self, member: Member) -> None:
         """Join at the next packet with which one can begin."""
-        if member not in self.waiting:
-            self.waiting.append(member)
+        waiting = self.waiting if self._held is None else self._held
+        if member not in waiting:
+            waiting.append(member)
 
     def leave(self, member: Member) -> None:
         """Neither receive nor wait any more."""
-        if member in self.waiting:
-            self.waiting.remove(member)
+        for waiting in (self.waiting, self._held):
+            if waiting and member in waiting:
+                waiting.remove(member)
         for shift, members in list(self._groups.items()):
             members[:] = [each for each in members if each[1] is not member]
             if not members:
@@ -122,11 +137,13 @@ class Fan:
 
     def reset(self) -> None:
         """The layer begins anew with other numbers."""
-        members = [member for group in self._groups.values() for _, member in group]
-        for member in members:
-            member.stop()
+        self._stop_all()
         self.mark = self.mark._replace(number=-1)
         self._latest_first = 0
+
+    def _stop_all(self) -> None:
+        for member in [member for group in self._groups.values() for _, member in group]:
+            member.stop()
 
     def forward(self, incoming: Incoming, now: float) -> None:
         """Send a packet to everybody; monotonic seconds."""

@@ -101,6 +101,19 @@ class Layer:
         self._measure(timestamp, now)
         return number, gap > 0
 
+    @property
+    def arrivals(self) -> tuple[int, int]:
+        """How many packets were to come since the SSRC is known, and how many of them are missing."""
+        if self._first is None:
+            return 0, 0
+        expected = self._highest - self._first + 1
+        return expected, max(0, expected - self._received)
+
+    @property
+    def jitter(self) -> float:
+        """In seconds."""
+        return self._jitter / self.clock_rate
+
     def keep(self, number: int, packet: bytes) -> None:
         """Remember a packet, so that it can be sent again."""
         self._kept[number % KEPT] = (number, packet)

@@ -12,6 +12,7 @@ from aiortc import RTCCertificate
 
 from signalling.media.embedded import negotiation
 from signalling.media.embedded.codecs import Palette
+from signalling.media.embedded.meter import Meter
 from signalling.media.embedded.port import MediaPort
 from signalling.media.embedded.publisher import Publisher
 from signalling.media.embedded.sdp import Setup, Transport, Unacceptable
@@ -20,7 +21,7 @@ from signalling.media.embedded.subscriber import Subscriber
 from signalling.media.embedded.track import Track
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import Answer, AnswerFrom, Error, Offer, OfferFrom, Told
-from signalling.protocol.parts import Viewed
+from signalling.protocol.parts import Figures, Source, Viewed
 from signalling.settings import split_address
 
 log = structlog.get_logger()
@@ -137,12 +138,28 @@ class Participant:
         """The next offer has new ICE credentials."""
         self._wishes: tuple[Track, ...] = ()
         self._views: Sequence[Viewed] = ()
+        self._muted: frozenset[Source] = frozenset()
+        self.meter = Meter(time.monotonic())
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def tracks(self) -> list[Track]:
-        """What they send."""
+        """What others are to receive. A muted microphone or camera keeps its section; a screen does not."""
+        return [track for track in self._sent if not track.muted or track.source in ("microphone", "camera")]
+
+    @property
+    def _sent(self) -> list[Track]:
         return [] if self.publisher is None else [each.track for each in self.publisher.ingresses.values()]
+
+    def mute(self, sources: frozenset[Source]) -> None:
+        """Nothing of these goes to anybody from now on; everything else does."""
+        self._muted = sources
+        self._apply_mute()
+        self._changed()
+
+    def _apply_mute(self) -> None:
+        for track in self._sent:
+            track.mute(track.source in self._muted)
 
     # What they send
 
@@ -176,6 +193,7 @@ class Participant:
             self._close(self._publish)
             self._publish, self.publisher = connection, publisher
         publisher.describe(ingresses)
+        self._apply_mute()
         text = negotiation.answer(description, ingresses, connection.transport("passive"), connection.version)
         self.tell(AnswerFrom(pc="publish", generation=message.generation, sdp=text))
         self._changed()
@@ -268,6 +286,12 @@ class Participant:
             self.subscriber.tick(now, wall, behind)
             for told in self.subscriber.shares.share(self.subscriber.downs, dominant, now):
                 self.tell(told)
+
+    def measure(self, now: float) -> tuple[bool, Figures | None]:
+        """How the connections were since this was asked last; whether the shown score has changed by it."""
+        subscriber = self.subscriber
+        downs = subscriber.downs if subscriber is not None else []
+        return self.meter.look(now, self._sent, downs, subscriber.shares if subscriber is not None else None)
 
     def repeat(self) -> None:
         """Their socket was lost and is back: an offer that waits for its answer is said again."""

@@ -27,6 +27,13 @@ class Shares:
         self.estimate = Estimate()
         self._views: dict[tuple[UUID, str], int] = {}
         self._due = float("-inf")
+        self._asked, self._served = 0, 0.0
+
+    def take_served(self) -> float | None:
+        """Which part of the wanted pictures was granted since this was asked last; None: none was."""
+        asked, served = self._asked, self._served
+        self._asked, self._served = 0, 0.0
+        return served / asked if asked else None
 
     def look(self, tracks: Sequence[Viewed]) -> None:
         """How large each picture is shown from now on."""
@@ -38,7 +45,7 @@ class Shares:
         if now < self._due:
             return []
         self._due = now + SHARE_SECONDS
-        pictures = [down for down in downs if down.track.kind == "video"]
+        pictures = [down for down in downs if down.track.kind == "video" and not down.track.muted]
         sent = sum(down.measure(now) for down in pictures)
         lost, packets = _lost(downs)
         too_much = self.estimate.update(sent, lost, packets, now)
@@ -51,6 +58,9 @@ class Shares:
             hold(demands)
             if self.estimate.may_try(now) and try_more(demands):
                 self.estimate.trying(now)
+        wanted = [each for each in demands if each.most >= 0 and each.bitrates]
+        self._asked += len(wanted)
+        self._served += sum((1 + min(each.granted, each.most)) / (1 + each.most) for each in wanted)
         told = []
         for down, live, demand in zip(pictures, layers, demands, strict=True):
             if not live:

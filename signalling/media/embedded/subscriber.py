@@ -153,6 +153,7 @@ class Subscriber:
         if down is None:
             return
         down.lost(block.fraction_lost / 256)
+        down.jitter = block.jitter / down.track.forwarded.codec.clock_rate
         if block.lsr:
             trip = (rtcp.middle(rtcp.ntp(wall)) - block.lsr - block.dlsr & 0xFFFF_FFFF) / 65536
             # A report that was on its way for longer is no measure, nor one whose clock went backwards.

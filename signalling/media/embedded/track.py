@@ -34,6 +34,8 @@ class Track:
         self.ssrc = fresh_ssrc()
         self.repair_ssrc = fresh_ssrc()
         self.fans = {layer: Fan() for layer in layers}
+        self.muted = False
+        """Nothing of it is forwarded, whatever comes."""
         self._loudest = SILENCE
         self._asked: dict[Layer, float] = {}
         self._wanted: set[Layer] = set()
@@ -47,6 +49,19 @@ class Track:
     def codec(self) -> str:
         """Its name in lower case."""
         return self.forwarded.codec.name.lower()
+
+    def mute(self, muted: bool) -> None:
+        """Forward nothing of it from now on, or go on."""
+        if muted is self.muted:
+            return
+        self.muted = muted
+        for layer, fan in self.fans.items():
+            if muted:
+                fan.hold()
+                continue
+            fan.release()
+            if fan.waiting:
+                self.want_keyframe(layer)
 
     def heard(self, level: int) -> None:
         """A packet says how loud it is, in -dBov: 0 is loudest, 127 silence (RFC 6464)."""
@@ -68,8 +83,8 @@ class Track:
 
     def keyframes_due(self, now: float) -> list[int]:
         """SSRCs to ask a keyframe of now: each rarely, however many want one."""
-        due = []
-        for layer in list(self._wanted):
+        due: list[int] = []
+        for layer in () if self.muted else list(self._wanted):
             if layer.ssrc is not None and now - self._asked.get(layer, float("-inf")) >= KEYFRAME_SECONDS:
                 # It stays wanted until it comes: the request may be lost.
                 self._asked[layer] = now

@@ -14,8 +14,9 @@ from typing_extensions import override
 from signalling.media.embedded.engine import EmbeddedEngine
 from signalling.media.embedded.ice import Address
 from signalling.media.port import Admission
-from signalling.protocol.messages import Answer, AnswerFrom, Offer, OfferFrom, Speakers, Told
+from signalling.protocol.messages import Answer, AnswerFrom, Offer, OfferFrom, Quality, Speakers, Told
 from signalling.protocol.parts import PublishedTrack, Viewed
+from signalling.protocol.parts import Source as Kind
 from tests.independent.synthetic import Meter, Source
 
 with contextlib.suppress(webrtc.InvalidStateError):
@@ -66,6 +67,7 @@ class Member:
         self.offers: list[OfferFrom] = []
         self.answered: list[OfferFrom] = []
         self.speakers: list[tuple[UUID, ...]] = []
+        self.qualities: list[Quality] = []
         self.answering = True
         self._heard: asyncio.Queue[Told] = asyncio.Queue()
         self._task = asyncio.create_task(self._listen())
@@ -111,6 +113,8 @@ class Member:
                 await self.publish.set_remote_description(described("answer", signal.sdp))
             elif isinstance(signal, Speakers):
                 self.speakers.append(signal.participant_ids)
+            elif isinstance(signal, Quality):
+                self.qualities.append(signal)
             elif isinstance(signal, OfferFrom):
                 self.offers.append(signal)
                 if self.answering:
@@ -149,6 +153,19 @@ class Member:
         """Show their picture that large, in lines."""
         viewed = [Viewed(participant_id=other.id, source="camera", height=height)]
         await self.call.engine.look(self.call.id, self.id, viewed)
+
+    async def mute(self, *sources: Kind) -> None:
+        """Have these silenced, and nothing else; we go on sending."""
+        await self.call.engine.mute(self.call.id, self.id, frozenset(sources))
+
+    async def received(self, kind: str) -> int:
+        """Packets of sound (`audio`) or picture (`video`) that came in."""
+        assert self.subscribe is not None
+        return sum(
+            each.packets_received or 0
+            for each in (await self.subscribe.get_stats()).values()
+            if each.type == "inbound-rtp" and each.kind == kind
+        )
 
     def pitch(self, other: "Member") -> float:
         meter = self.meters.get((other.id, "microphone"))

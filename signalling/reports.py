@@ -1,0 +1,62 @@
+"""What app is told of the calls here: who came and went, and how well they were connected."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+
+from signalling.contracts.calls import (
+    CallForwarded,
+    ParticipantJoined,
+    ParticipantLeft,
+    ParticipantQuality,
+    StayQuality,
+)
+from signalling.facts import FactKeeper
+from signalling.protocol.effects import CarriedOver, Entered, Left
+from signalling.protocol.room import Room
+
+log = structlog.get_logger()
+
+
+class Reports:
+    """Makes facts of what happens in rooms."""
+
+    def __init__(self, node: str, facts: FactKeeper, clock: Callable[[], float]) -> None:
+        self._node = node
+        self._facts = facts
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """What time it is, by this node's clock."""
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    def stay(self, room: Room, effect: Entered | Left | CarriedOver) -> None:
+        """Somebody came in or left, or the call is forwarded from now on."""
+        if isinstance(effect, CarriedOver):
+            self._facts.keep(CallForwarded.model_validate(self._said(room)))
+            return
+        said = self._said(room) | _of(effect.participant_id, effect.membership_id)
+        if isinstance(effect, Entered):
+            self._facts.keep(ParticipantJoined.model_validate(said))
+        else:
+            self._facts.keep(ParticipantLeft.model_validate({**said, "reason": effect.reason}))
+            log.info("left", call=str(room.call_id), reason=effect.reason)
+
+    def quality(self, room: Room, participant_id: UUID, membership_id: UUID, measured: StayQuality) -> None:
+        """How somebody's connection was until now."""
+        said = self._said(room) | _of(participant_id, membership_id)
+        self._facts.keep(ParticipantQuality.model_validate({**said, "quality": measured}))
+
+    def _said(self, room: Room) -> dict[str, object]:
+        return {
+            "node": self._node,
+            "call_id": room.call_id,
+            "epoch": room.epoch,
+            "at": self.now(),
+        }
+
+
+def _of(participant_id: UUID, membership_id: UUID) -> dict[str, object]:
+    return {"participant_id": participant_id, "membership_id": membership_id}

@@ -221,6 +221,17 @@ class DownTrack:
         while len(self._resent) > MOST_RESENT:
             del self._resent[next(iter(self._resent))]
 
+    @property
+    def told(self) -> tuple[int, int] | None:
+        """The publisher's newest report in the subscriber's numbers: RTP (32 bits) and NTP timestamp."""
+        if not self._running:
+            return None
+        segment = self._segments[-1]
+        theirs = segment.layer.report
+        if theirs is None or segment.incarnation != segment.layer.incarnation:
+            return None
+        return theirs.rtp + segment.shift.timestamp - segment.nudge & 0xFFFF_FFFF, theirs.ntp
+
     def report(self, wall: float, publisher_behind: float) -> bytes | None:
         """A sender report of what was sent (RFC 3550, section 6.4.1); `wall` is seconds since 1970.
 

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -15,11 +16,13 @@ from signalling.media.description import check_candidate, check_description
 from signalling.media.embedded.codecs import Palette
 from signalling.media.embedded.participant import Participant, Site
 from signalling.media.embedded.port import MediaPort
+from signalling.media.embedded.recording.recorder import OnRecorded, Recorder
+from signalling.media.embedded.recording.take import Take
 from signalling.media.embedded.sdp import Unacceptable
 from signalling.media.embedded.selftest import check_libraries
 from signalling.media.embedded.speakers import SILENCE
 from signalling.media.embedded.speakers import Speakers as Voices
-from signalling.media.port import Admission, Outlet
+from signalling.media.port import Admission, Outlet, Recording, RecordingRefused
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import Answer, Candidate, Offer, Signal, Speakers
 from signalling.protocol.negotiation import SignalRefused
@@ -35,6 +38,7 @@ class _Call:
     palette: Palette = field(default_factory=Palette)
     participants: dict[UUID, Participant] = field(default_factory=dict)
     speakers: Voices = field(default_factory=Voices)
+    take: Take | None = None
 
     def behind(self, participant_id: UUID) -> float | None:
         """By how many seconds a publisher's clock is behind ours."""
@@ -59,6 +63,8 @@ class _Call:
         tracks = [track for each in self.participants.values() for track in each.tracks]
         for each in self.participants.values():
             each.wish(track for track in tracks if track.participant_id != each.id)
+        if self.take is not None:
+            self.take.wish(tracks)
 
 
 class EmbeddedEngine:
@@ -66,8 +72,19 @@ class EmbeddedEngine:
 
     topology: Topology = "forwarded"
 
-    def __init__(self, outlet: Outlet, *, host: str, port: int, addresses: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        outlet: Outlet,
+        *,
+        host: str,
+        port: int,
+        addresses: Sequence[str] = (),
+        recordings: Path | None = None,
+        on_recorded: OnRecorded | None = None,
+    ) -> None:
+        """`recordings`: where they lie; None: nothing is recorded."""
         self._outlet = outlet
+        self._recorder = Recorder(recordings, on_recorded)
         self._host, self._number = host, port
         self._addresses = tuple(addresses) or (host,)
         self._calls: dict[UUID, _Call] = {}
@@ -78,6 +95,7 @@ class EmbeddedEngine:
         """Bind the port. Raises `OSError`, and `RuntimeError` when a library is not as it should be."""
         certificate = RTCCertificate.generateCertificate()
         await check_libraries(certificate)
+        await self._recorder.open()
         port = await MediaPort.open(self._host, self._number)
         self._site = Site(port, certificate, self._addresses)
         self._ticking = asyncio.create_task(self._tick())
@@ -91,6 +109,7 @@ class EmbeddedEngine:
                 await self._ticking
         for call_id in list(self._calls):
             await self.end(call_id)
+        await self._recorder.close()
         if self._site is not None:
             self._site.port.close()
 
@@ -153,11 +172,33 @@ class EmbeddedEngine:
         call.settle()
         await participant.close()
         if not call.participants:
-            self._calls.pop(call_id, None)
+            await self.end(call_id)
+
+    async def record(self, call_id: UUID, take_id: UUID) -> None:
+        call = self._calls.get(call_id)
+        if call is None:
+            raise RecordingRefused("no_call", "There is nobody in the call.")
+        if call.take is not None and not call.take.is_over:
+            raise RecordingRefused("recorded", "The call is being recorded already.")
+        take = await self._recorder.start(call_id, take_id)
+        if self._calls.get(call_id) is not call or (call.take is not None and not call.take.is_over):
+            take.end("call_ended")
+            raise RecordingRefused("no_call", "The call ended, or is being recorded already.")
+        call.take = take
+        call.settle()
+
+    async def stop_recording(self, call_id: UUID) -> Recording | None:
+        call = self._calls.get(call_id)
+        if call is None or call.take is None:
+            return None
+        take, call.take = call.take, None
+        return await take.end("stopped")
 
     async def end(self, call_id: UUID) -> None:
         call = self._calls.pop(call_id, None)
         if call is not None:
+            if call.take is not None:
+                call.take.end("call_ended")
             await asyncio.gather(*(each.close() for each in call.participants.values()))
 
     def _participant(self, call_id: UUID, participant_id: UUID) -> Participant | None:
@@ -170,6 +211,8 @@ class EmbeddedEngine:
             now, wall = asyncio.get_running_loop().time(), time.time()
             for call in list(self._calls.values()):
                 dominant = call.listen(now)
+                if call.take is not None:
+                    call.take.tick(now, wall, call.behind)
                 for participant in list(call.participants.values()):
                     try:
                         participant.tick(now, wall, call.behind, dominant)

@@ -192,7 +192,8 @@ class EmbeddedEngine:
         if call is None or call.take is None:
             return None
         take, call.take = call.take, None
-        return await take.end("stopped")
+        take.end("stopped")
+        return await take.over()
 
     async def end(self, call_id: UUID) -> None:
         call = self._calls.pop(call_id, None)

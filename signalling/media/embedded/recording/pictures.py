@@ -171,7 +171,7 @@ def _av1(payloads: Sequence[bytes]) -> Picture:
 def _av1_elements(payload: bytes) -> list[bytes]:
     """OBUs and parts of them (section 4.3)."""
     count, at = payload[0] >> 4 & 0x03, 1
-    elements = []
+    elements: list[bytes] = []
     while at < len(payload):
         length = len(payload) - at
         if count == 0 or len(elements) < count - 1:

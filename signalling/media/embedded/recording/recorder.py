@@ -73,7 +73,9 @@ class Recorder:
         if self._recovering is not None:
             self._recovering.cancel()
             await asyncio.gather(self._recovering, return_exceptions=True)
-        ending = [take.end("call_ended") for take in self._takes]
-        if ending:
+        for take in self._takes:
+            take.end("call_ended")
+        if self._takes:
+            ending = [asyncio.create_task(take.over()) for take in self._takes]
             await asyncio.wait(ending, timeout=CLOSE_SECONDS)
         self._disk.close()

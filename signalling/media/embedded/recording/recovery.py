@@ -1,4 +1,4 @@
-"""What a process that was killed has left: files get their duration and their index, and the manifest says so.
+"""What a process that was killed has left: files get their duration and index, and the manifest says so.
 
 Files are copied packet by packet, and no decoder is allowed: what participants sent is not to be trusted.
 """

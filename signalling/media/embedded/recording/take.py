@@ -176,11 +176,15 @@ class Take:
 
     # The end
 
-    def end(self, why: TakeEnd) -> asyncio.Task[Recording]:
-        """Finish it, once; later calls get what the first one got."""
+    def end(self, why: TakeEnd) -> None:
+        """Finish it, if that has not begun yet."""
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(why))
-        return self._ending
+
+    async def over(self) -> Recording:
+        """Wait until it is finished."""
+        assert self._ending is not None
+        return await asyncio.shield(self._ending)
 
     async def _end(self, why: TakeEnd) -> Recording:
         for tape in self._tapes.values():

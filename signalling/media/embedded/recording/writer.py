@@ -153,8 +153,8 @@ class Writer:
                 shown.codec, width=shown.width, height=shown.height, time_base=MILLISECOND
             )
 
-    def _packet(self, sample: Sample) -> av.Packet:
-        packet = av.Packet(sample.data)
+    def _packet(self, sample: Sample) -> Any:
+        packet: Any = av.Packet(sample.data)
         packet.stream = self._streams[sample.is_video]
         packet.pts = packet.dts = sample.at
         packet.duration = sample.duration

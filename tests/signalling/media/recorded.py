@@ -63,26 +63,18 @@ class Played:
         `slack`: by how many pictures a bar may be late or early.
         """
         period = (width - BAR) // STEP
+        # A bar's number less that of its time is always the same, but on a circle.
         phases = [
-            (
-                at,
-                bars,
-                [None if bar is None else (bar / STEP - at * FRAMES_PER_SECOND) % period for bar in bars],
-            )
+            (at, bar / STEP - at * FRAMES_PER_SECOND)
             for at, bars, _ in self.shown
+            for bar in bars
+            if bar is not None
         ]
-        known = [phase for _, _, row in phases for phase in row if phase is not None]
-        # The middle of numbers on a circle: around the first of them.
-        around = known[0]
-        middle = around + median((each - around + period / 2) % period - period / 2 for each in known)
-        return [
-            (at, bars)
-            for at, bars, row in phases
-            if any(
-                phase is None or abs((phase - middle + period / 2) % period - period / 2) > slack
-                for phase in row
-            )
-        ]
+        first = phases[0][1]
+        off = [(at, (phase - first + period / 2) % period - period / 2) for at, phase in phases]
+        middle = median(each for _, each in off)
+        elsewhere = {at for at, each in off if abs(each - middle) > slack}
+        return [(at, bars) for at, bars, _ in self.shown if None in bars or at in elsewhere]
 
 
 def play(path: Path, width: int = 320) -> Played:

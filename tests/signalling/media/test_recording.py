@@ -99,8 +99,8 @@ async def test_other_codecs(tmp_path: Path, codec: str) -> None:
     assert file.codecs == ("opus", codec.lower())
     found = played(tmp_path, recording, file)
     assert len(found.shown) > 50
-    # Libwebrtc's VP9 leaves small movements out for a while.
-    assert found.strangers(slack=8) == []
+    # Libwebrtc's VP9 leaves out for a while what moves a little.
+    assert found.strangers(slack=14) == []
 
 
 class Choosing(Member):

@@ -33,8 +33,7 @@ class Feed:
             self.clock.begin(frames[0].timestamp, frames[0].arrived)
         told = self._down.told
         if told is not None and behind is not None:
-            timestamp, ntp = told
-            self.clock.report(timestamp, now - (wall - rtcp.wall(ntp) - behind), now)
+            self.clock.report(told.rtp, now - (wall - rtcp.wall(told.ntp) - behind), told.arrived)
         if self._depacketiser.broken and now - self._asked > ASK_SECONDS:
             self._asked = now
             if self._down.wanted is not None:

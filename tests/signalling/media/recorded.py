@@ -52,7 +52,7 @@ class Played:
         before = self.heard[0][1]
         found = []
         for begins, ends in self.heard[1:]:
-            if begins - before > 0.015:
+            if begins - before > 0.025:
                 found.append((before, begins))
             before = ends
         return found

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from uuid import UUID, uuid4
 
-from signalling.media.port import MediaEngine, RecordingRefused
+from signalling.media.port import MediaEngine, OnRecorded, RecordingRefused
 from signalling.protocol.effects import (
     CarriedOver,
     Close,
@@ -27,7 +27,10 @@ from signalling.stays import Stays
 
 
 class Engines:
-    """One for each topology. `send` writes an answer of the core to a socket."""
+    """One for each topology.
+
+    `send` writes an answer of the core to a socket; `recorded` is told of recordings that are over.
+    """
 
     def __init__(
         self,
@@ -35,12 +38,15 @@ class Engines:
         stays: Stays,
         reports: Reports,
         send: Callable[[Send], None],
+        recorded: OnRecorded,
     ) -> None:
         self._engines: dict[Topology, MediaEngine] = {engine.topology: engine for engine in engines}
         self._stays = stays
         self._reports = reports
         self._send = send
         self._tasks: set[asyncio.Task[object]] = set()
+        for engine in self._engines.values():
+            engine.tell_recordings(recorded)
 
     async def open(self) -> None:
         """Make them ready. Raises `OSError` when a port of theirs is taken."""

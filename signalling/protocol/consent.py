@@ -57,7 +57,7 @@ class Consent:
         if not message.agree:
             return self._become(peers, [], on=False)
         me, everybody = peer.who.participant_id, {each.who.participant_id for each in peers}
-        agreed = [each for each in self._agreed if each != me] + [me]
+        agreed = self._agreed if me in self._agreed else [*self._agreed, me]
         was_on = self._on
         effects = self._become(peers, agreed, on=len(everybody) >= FEWEST and everybody <= set(agreed))
         return effects if was_on or not self._on else [*effects[:-1], *promote(), effects[-1]]

@@ -114,6 +114,37 @@ class CallForwarded(_Message):
     at: datetime
 
 
+class RecordedPart(BaseModel):
+    """One file of a take, in `<call_id>/<take_id>/`; its own time begins at `offset_ms` of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,120}$")
+    participant_id: UUID
+    sources: tuple[str, ...]
+    codecs: tuple[str, ...]
+    offset_ms: int
+    duration_ms: int
+    bytes: int
+    sha256: str | None = None
+
+
+class CallRecorded(_Message):
+    """A take is over, and its files lie where the node keeps recordings. `id` is the take's."""
+
+    kind: Literal["call_recorded"] = "call_recorded"
+    node: str
+    call_id: UUID
+    started_at: datetime
+    duration_ms: int
+    ended: str
+    """Why: `stopped`, `call_ended`, `too_long`, `disk_full`, `disk_slow`, `disk_failed` or `interrupted`."""
+    cut: bool = False
+    """The last seconds are missing, as the node that wrote it died."""
+    files: tuple[RecordedPart, ...]
+    at: datetime
+
+
 class CommandDone(_Message):
     """The command with this id has taken effect here, or had nothing to act on."""
 
@@ -128,8 +159,9 @@ Fact = Annotated[
     | ParticipantJoined
     | ParticipantsPresent
     | ParticipantLeft
-    | ParticipantQuality
     | CallForwarded
+    | CallRecorded
+    | ParticipantQuality
     | CommandDone,
     Field(discriminator="kind"),
 ]

@@ -10,7 +10,7 @@ from signalling.media.description import (
     relay_only_candidate,
     relay_only_description,
 )
-from signalling.media.port import Admission, Outlet
+from signalling.media.port import Admission, Outlet, Recording, RecordingRefused
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import (
     Answer,
@@ -75,6 +75,12 @@ class DirectEngine:
 
     async def end(self, call_id: UUID) -> None:
         self._calls.pop(call_id, None)
+
+    async def record(self, call_id: UUID, take_id: UUID) -> None:
+        raise RecordingRefused("unsupported", "Nothing of this call passes here, so it cannot be recorded.")
+
+    async def stop_recording(self, call_id: UUID) -> Recording | None:
+        return None
 
 
 def _pass_on(who: Admission, signal: Signal) -> DeliveredSignal | None:

@@ -7,12 +7,16 @@ participant are called one after the other.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
 from signalling.contracts.calls import StayQuality
 from signalling.protocol.messages import Signal, Told
 from signalling.protocol.parts import Source, Topology, Viewed
+
+TakeEnd = Literal["stopped", "call_ended", "too_long", "disk_full", "disk_slow", "disk_failed", "interrupted"]
+"""Why a recording is over; `interrupted`: the process that wrote it ended first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,49 @@ class Admission:
     participant_id: UUID
     may_publish: bool = True
     ice_policy: Literal["all", "relay"] = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFile:
+    """One file of a recording; its own time begins at `offset_ms`."""
+
+    name: str
+    participant_id: UUID
+    sources: tuple[Source, ...]
+    codecs: tuple[str, ...]
+    offset_ms: int
+    """From the beginning of the recording."""
+    duration_ms: int = 0
+    bytes: int = 0
+    finished: bool = False
+    sha256: str | None = None
+    """In hexadecimal, once it is finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What was recorded of a call from `record` on."""
+
+    call_id: UUID
+    take_id: UUID
+    started_at: datetime
+    """UTC."""
+    ended: TakeEnd | None = None
+    """None as long as it goes on."""
+    cut: bool = False
+    """The process that wrote it ended first: up to a few seconds are missing at its end."""
+    duration_ms: int = 0
+    files: tuple[RecordedFile, ...] = ()
+    version: Literal[1] = 1
+    """Of this format."""
+
+
+class RecordingRefused(Exception):
+    """The call is not recorded; the text says why."""
+
+    def __init__(self, reason: Literal["unsupported", "no_call", "recorded", "no_room"], detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class Outlet(Protocol):
@@ -68,3 +115,9 @@ class MediaEngine(Protocol):
 
     async def end(self, call_id: UUID) -> None:
         """Drop everything of a call."""
+
+    async def record(self, call_id: UUID, take_id: UUID) -> None:
+        """Begin to record everybody in the call, and who comes later. Raises `RecordingRefused`."""
+
+    async def stop_recording(self, call_id: UUID) -> Recording | None:
+        """End the call's recording, and return it; None when there is none."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from signalling.contracts.calls import StayQuality
 from signalling.media.description import check_candidate, check_description
-from signalling.media.port import Admission, Outlet
+from signalling.media.port import Admission, Outlet, Recording, RecordingRefused
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import Answer, AnswerFrom, CandidateFrom, Offer, OfferFrom, Signal
 from signalling.protocol.negotiation import SignalRefused
@@ -74,3 +74,9 @@ class ScriptedEngine:
 
     async def end(self, call_id: UUID) -> None:
         self._calls.pop(call_id, None)
+
+    async def record(self, call_id: UUID, take_id: UUID) -> None:
+        raise RecordingRefused("unsupported", "Nothing of this call passes here, so it cannot be recorded.")
+
+    async def stop_recording(self, call_id: UUID) -> Recording | None:
+        return None

@@ -1,4 +1,4 @@
-"""A direct call between colleagues becomes a forwarded one, and nobody leaves it or loses sight of the other."""
+"""A direct call between colleagues becomes a forwarded one, and nobody leaves it or loses sight."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -22,6 +22,7 @@ class CallsSocket(ABC):
         self.roster: dict[str, dict[str, Any]] = {}
         self.welcome: dict[str, Any] = {}
         self.log: list[dict[str, Any]] = []
+        self.said: list[dict[str, Any]] = []
         self.errors: list[dict[str, Any]] = []
         self.ended: str | None = None
         self.closed_with: int | None = None
@@ -75,6 +76,7 @@ class CallsSocket(ABC):
 
     def send(self, message: dict[str, Any]) -> None:
         """Puts a message in line; the order of calling is the order on the wire."""
+        self.said.append(message)
         self._outgoing.put_nowait(message)
 
     async def _write(self, socket: ClientConnection) -> None:

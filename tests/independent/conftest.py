@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.independent.circle import PASSWORD, new_person
 from tests.independent.rest import Refused, Rest
 from tests.independent.services import Services
 
@@ -20,7 +21,7 @@ collect_ignore_glob = (
 
 @dataclass
 class People:
-    """Two of the demonstration people, signed in, and what joins them."""
+    """Two people, signed in, and what joins them."""
 
     priya: Rest
     amara: Rest
@@ -57,6 +58,27 @@ async def ruth(services: Services, people: People) -> AsyncIterator[Rest]:
 
 
 @pytest.fixture(scope="session")
+async def colleagues(services: Services, ruth: Rest) -> AsyncIterator[People]:
+    """Two newcomers of one organisation, who are each other's peers: their calls are direct."""
+    async with Rest(services.url) as priya, Rest(services.url) as amara:
+        sign_ins, ids = {}, []
+        for name, rest in (("Priya", priya), ("Amara", amara)):
+            sign_ins[name] = {"email": f"{name.lower()}@direct.example", "password": PASSWORD}
+            await new_person(rest, ruth, sign_ins[name]["email"], f"{name} Novak")
+            ids.append((await rest.me())["memberships"][0]["id"])
+        pairing = await priya.ask(*ids)
+        await amara.accept_pairing(pairing["id"])
+        yield People(priya, amara, pairing["id"], sign_ins)
+
+
+@pytest.fixture
+async def direct_meeting_id(colleagues: People) -> AsyncIterator[str]:
+    """The same for two of one organisation."""
+    async with booked_now(colleagues) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
 async def conversation_id(people: People) -> str:
     (conversation,) = await people.priya.conversations(pairing_id=people.pairing_id)
     return str(conversation["id"])
@@ -64,6 +86,13 @@ async def conversation_id(people: People) -> str:
 
 @pytest.fixture
 async def meeting_id(people: People) -> AsyncIterator[str]:
+    """A booked meeting of people of two organisations that begins now."""
+    async with booked_now(people) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def booked_now(people: People) -> AsyncIterator[str]:
     """A booked meeting that begins now. It is cancelled afterwards, as nobody can be booked twice."""
     meeting = await people.priya.propose(people.pairing_id, datetime.now(UTC))
     await people.amara.accept(meeting["id"])

@@ -14,10 +14,10 @@ pytestmark = pytest.mark.timeout(40, func_only=True)
 
 
 @asynccontextmanager
-async def call(people: People, meeting_id: str) -> AsyncIterator[tuple[CallClient, CallClient]]:
+async def call(colleagues: People, direct_meeting_id: str) -> AsyncIterator[tuple[CallClient, CallClient]]:
     """Priya is there first, then Amara comes; each sends another tone and another size of picture."""
-    priya = CallClient(await people.priya.ticket(meeting_id), tone=440, size=(320, 240))
-    amara = CallClient(await people.amara.ticket(meeting_id), tone=880, size=(320, 180))
+    priya = CallClient(await colleagues.priya.ticket(direct_meeting_id), tone=440, size=(320, 240))
+    amara = CallClient(await colleagues.amara.ticket(direct_meeting_id), tone=880, size=(320, 180))
     try:
         await priya.enter()
         await amara.enter()
@@ -49,8 +49,8 @@ async def decode_more(client: CallClient) -> None:
         await asyncio.sleep(0.1)
 
 
-async def test_two_people_see_and_hear_each_other(people: People, meeting_id: str) -> None:
-    async with call(people, meeting_id) as (priya, amara):
+async def test_two_people_see_and_hear_each_other(colleagues: People, direct_meeting_id: str) -> None:
+    async with call(colleagues, direct_meeting_id) as (priya, amara):
         await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
 
         assert not amara.other().polite
@@ -77,15 +77,19 @@ async def test_two_people_see_and_hear_each_other(people: People, meeting_id: st
         assert (amara.ended, amara.closed_with) == ("left", 1000)
         assert (priya.ended, priya.closed_with) == ("left", 1000)
 
-        while len(closed := [s for s in await people.amara.attendance(meeting_id) if s["left_at"]]) < 2:
-            assert time.monotonic() < priya_left + 8, await people.amara.attendance(meeting_id)
+        while True:
+            stays = await colleagues.amara.attendance(direct_meeting_id)
+            closed = [stay for stay in stays if stay["left_at"]]
+            if len(closed) == 2:
+                break
+            assert time.monotonic() < priya_left + 8, stays
             await asyncio.sleep(0.1)
         assert {stay["name"].split()[0] for stay in closed} == {"Priya", "Amara"}
         assert {stay["reason"] for stay in closed} == {"left"}
 
 
-async def test_muting_is_told_to_the_other(people: People, meeting_id: str) -> None:
-    async with call(people, meeting_id) as (priya, amara):
+async def test_muting_is_told_to_the_other(colleagues: People, direct_meeting_id: str) -> None:
+    async with call(colleagues, direct_meeting_id) as (priya, amara):
         await see_and_hear(priya)
         (amara_id,) = priya.roster
         amara.set_media(audio=False, video=True)
@@ -99,8 +103,8 @@ async def test_muting_is_told_to_the_other(people: People, meeting_id: str) -> N
         await see_and_hear(priya, frames=1)
 
 
-async def test_offers_that_cross_settle(people: People, meeting_id: str) -> None:
-    async with call(people, meeting_id) as (priya, amara):
+async def test_offers_that_cross_settle(colleagues: People, direct_meeting_id: str) -> None:
+    async with call(colleagues, direct_meeting_id) as (priya, amara):
         await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
         for client in (priya, amara):
             client.other().pc.restart_ice()
@@ -114,8 +118,8 @@ async def test_offers_that_cross_settle(people: People, meeting_id: str) -> None
         assert priya.errors + amara.errors == []
 
 
-async def test_both_begin_the_next_generation_at_once(people: People, meeting_id: str) -> None:
-    async with call(people, meeting_id) as (priya, amara):
+async def test_both_begin_the_next_generation_at_once(colleagues: People, direct_meeting_id: str) -> None:
+    async with call(colleagues, direct_meeting_id) as (priya, amara):
         await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
         for client in (priya, amara):
             client.other().begin_next_generation()
@@ -124,8 +128,8 @@ async def test_both_begin_the_next_generation_at_once(people: People, meeting_id
         assert priya.errors + amara.errors == []
 
 
-async def test_a_call_outlives_a_lost_socket(people: People, meeting_id: str) -> None:
-    async with call(people, meeting_id) as (priya, amara):
+async def test_a_call_outlives_a_lost_socket(colleagues: People, direct_meeting_id: str) -> None:
+    async with call(colleagues, direct_meeting_id) as (priya, amara):
         await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
         (amara_id,), token = priya.roster, amara.welcome["resume_token"]
         await amara.lose_socket()
@@ -146,8 +150,8 @@ async def test_a_call_outlives_a_lost_socket(people: People, meeting_id: str) ->
         assert priya.errors + amara.errors == []
 
 
-async def test_a_lost_offer_is_said_again(people: People, meeting_id: str) -> None:
-    async with call(people, meeting_id) as (priya, amara):
+async def test_a_lost_offer_is_said_again(colleagues: People, direct_meeting_id: str) -> None:
+    async with call(colleagues, direct_meeting_id) as (priya, amara):
         await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
         amara.losing = True
         amara.other().pc.restart_ice()
@@ -163,8 +167,10 @@ async def test_a_lost_offer_is_said_again(people: People, meeting_id: str) -> No
         assert priya.errors + amara.errors == []
 
 
-async def test_an_offer_whose_answer_was_lost_is_said_again(people: People, meeting_id: str) -> None:
-    async with call(people, meeting_id) as (priya, amara):
+async def test_an_offer_whose_answer_was_lost_is_said_again(
+    colleagues: People, direct_meeting_id: str
+) -> None:
+    async with call(colleagues, direct_meeting_id) as (priya, amara):
         await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
         priya.losing = True
         amara.other().pc.restart_ice()
@@ -177,8 +183,8 @@ async def test_an_offer_whose_answer_was_lost_is_said_again(people: People, meet
         assert priya.errors + amara.errors == []
 
 
-async def test_whoever_cannot_resume_is_a_newcomer(people: People, meeting_id: str) -> None:
-    async with call(people, meeting_id) as (priya, amara):
+async def test_whoever_cannot_resume_is_a_newcomer(colleagues: People, direct_meeting_id: str) -> None:
+    async with call(colleagues, direct_meeting_id) as (priya, amara):
         await asyncio.gather(see_and_hear(priya), see_and_hear(amara))
         (first_stay,) = priya.roster
         for client in (priya, amara):
@@ -198,10 +204,10 @@ async def test_whoever_cannot_resume_is_a_newcomer(people: People, meeting_id: s
         assert priya.errors + amara.errors == []
 
 
-async def test_a_cancelled_meeting_ends_its_call(people: People, meeting_id: str) -> None:
-    async with call(people, meeting_id) as (priya, amara):
+async def test_a_cancelled_meeting_ends_its_call(colleagues: People, direct_meeting_id: str) -> None:
+    async with call(colleagues, direct_meeting_id) as (priya, amara):
         await see_and_hear(priya, frames=1)
-        await people.priya.cancel(meeting_id)
+        await colleagues.priya.cancel(direct_meeting_id)
         for client in (priya, amara):
             await client.until(lambda me: me.closed_with is not None, "the call ends")
             assert (client.ended, client.closed_with) == ("call_ended", 4505)

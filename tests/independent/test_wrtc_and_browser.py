@@ -47,11 +47,11 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def page(browser: Browser, services: Services, people: People) -> AsyncIterator[Page]:
+async def page(browser: Browser, services: Services, colleagues: People) -> AsyncIterator[Page]:
     """A page on which Amara is signed in."""
     context = await browser.new_context()
     page = await context.new_page()
-    amara = people.sign_ins["Amara"]
+    amara = colleagues.sign_ins["Amara"]
     await page.goto(services.url)
     await page.get_by_role("textbox", name="E-mail").fill(amara["email"])
     await page.get_by_role("textbox", name="Password").fill(amara["password"])
@@ -61,9 +61,9 @@ async def page(browser: Browser, services: Services, people: People) -> AsyncIte
     await context.close()
 
 
-async def join(page: Page, services: Services, meeting_id: str) -> None:
+async def join(page: Page, services: Services, direct_meeting_id: str) -> None:
     """From the meeting's page through the check of the devices into the call."""
-    await page.goto(f"{services.url}/meetings/{meeting_id}")
+    await page.goto(f"{services.url}/meetings/{direct_meeting_id}")
     await page.get_by_role("link", name="Join").click()
     await page.get_by_role("button", name="Join").click()
     await expect(page.get_by_role("timer", name="Time in the call")).to_be_visible(timeout=15_000)
@@ -95,18 +95,18 @@ async def see_each_other(page: Page, priya: CallClient) -> None:
 
 
 async def test_the_browser_is_there_first(
-    page: Page, services: Services, people: People, meeting_id: str
+    page: Page, services: Services, colleagues: People, direct_meeting_id: str
 ) -> None:
-    await join(page, services, meeting_id)
-    priya = CallClient(await people.priya.ticket(meeting_id))
+    await join(page, services, direct_meeting_id)
+    priya = CallClient(await colleagues.priya.ticket(direct_meeting_id))
     try:
         await priya.enter()
         await see_each_other(page, priya)
         assert (priya.other().polite, priya.other().sent) == (False, ["offer"])
-        await expect(page.get_by_role("figure", name="Priya Raman")).to_be_visible()
+        await expect(page.get_by_role("figure", name="Priya Novak")).to_be_visible()
         await priya.leave()
         assert (priya.ended, priya.closed_with) == ("left", 1000)
-        await expect(page.get_by_role("figure", name="Priya Raman")).to_have_count(0)
+        await expect(page.get_by_role("figure", name="Priya Novak")).to_have_count(0)
     finally:
         await priya.close()
 
@@ -122,13 +122,13 @@ LOSE_THE_FIRST_OFFER = """
 
 
 async def test_the_browsers_first_offer_is_lost(
-    page: Page, services: Services, people: People, meeting_id: str
+    page: Page, services: Services, colleagues: People, direct_meeting_id: str
 ) -> None:
-    priya = CallClient(await people.priya.ticket(meeting_id))
+    priya = CallClient(await colleagues.priya.ticket(direct_meeting_id))
     try:
         await priya.enter()
         await page.add_init_script(LOSE_THE_FIRST_OFFER)
-        await join(page, services, meeting_id)
+        await join(page, services, direct_meeting_id)
         await priya.until(lambda me: me.peers, "the browser is here")
         await see_each_other(page, priya)
         states = [m["state"] for m in priya.log if m["type"] == "participant_connection"]
@@ -138,26 +138,26 @@ async def test_the_browsers_first_offer_is_lost(
 
 
 async def test_a_call_that_is_over_is_not_offered_again(
-    page: Page, services: Services, people: People, meeting_id: str
+    page: Page, services: Services, colleagues: People, direct_meeting_id: str
 ) -> None:
-    await join(page, services, meeting_id)
+    await join(page, services, direct_meeting_id)
     await page.get_by_role("toolbar", name="Call").get_by_role("button", name="Leave").click()
     await page.get_by_role("button", name="Join again").click()
     await page.get_by_role("button", name="Join").click()
     await expect(page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=15_000)
-    await people.priya.cancel(meeting_id)
+    await colleagues.priya.cancel(direct_meeting_id)
     await expect(page.get_by_text("The call is over.")).to_be_visible(timeout=10_000)
     await expect(page.get_by_role("link", name="Back to the pairing")).to_be_visible()
     await expect(page.get_by_role("button", name="Join again")).to_have_count(0)
 
 
 async def test_the_browser_comes_second(
-    page: Page, services: Services, people: People, meeting_id: str
+    page: Page, services: Services, colleagues: People, direct_meeting_id: str
 ) -> None:
-    priya = CallClient(await people.priya.ticket(meeting_id))
+    priya = CallClient(await colleagues.priya.ticket(direct_meeting_id))
     try:
         await priya.enter()
-        await join(page, services, meeting_id)
+        await join(page, services, direct_meeting_id)
         await priya.until(lambda me: me.peers, "the browser is here")
         await see_each_other(page, priya)
         assert (priya.other().polite, priya.other().sent) == (True, ["answer"])

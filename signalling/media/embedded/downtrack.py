@@ -12,7 +12,7 @@ from typing import Final
 from signalling.media.embedded import rtcp, rtp, vp8
 from signalling.media.embedded.codecs import ABS_SEND_TIME, IDS
 from signalling.media.embedded.fan import Fan, Incoming, Mark, Shift
-from signalling.media.embedded.layer import Layer
+from signalling.media.embedded.layer import Layer, Report
 from signalling.media.embedded.rate import Rate
 from signalling.media.embedded.track import Track
 
@@ -239,6 +239,18 @@ class DownTrack:
                 self.send(self._repair(found, stamp))
         while len(self._resent) > MOST_RESENT:
             del self._resent[next(iter(self._resent))]
+
+    @property
+    def told(self) -> Report | None:
+        """The publisher's newest report, in the subscriber's numbers."""
+        if not self._running:
+            return None
+        segment = self._segments[-1]
+        theirs = segment.layer.report
+        if theirs is None or segment.incarnation != segment.layer.incarnation:
+            return None
+        shift = segment.shift.timestamp - segment.nudge
+        return Report(theirs.ntp, theirs.rtp + shift & 0xFFFF_FFFF, theirs.arrived)
 
     def report(self, wall: float, publisher_behind: float) -> bytes | None:
         """A sender report of what was sent (RFC 3550, section 6.4.1); `wall` is seconds since 1970.

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -17,11 +19,13 @@ from signalling.media.embedded import meter
 from signalling.media.embedded.codecs import Palette
 from signalling.media.embedded.participant import Participant, Site
 from signalling.media.embedded.port import MediaPort
+from signalling.media.embedded.recording.recorder import OnRecorded, Recorder
+from signalling.media.embedded.recording.take import Take
 from signalling.media.embedded.sdp import Unacceptable
 from signalling.media.embedded.selftest import check_libraries
 from signalling.media.embedded.speakers import SILENCE
 from signalling.media.embedded.speakers import Speakers as Voices
-from signalling.media.port import Admission, Outlet
+from signalling.media.port import Admission, Outlet, Recording, RecordingRefused
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import Answer, Candidate, Offer, Quality, Signal, Speakers
 from signalling.protocol.negotiation import SignalRefused
@@ -38,14 +42,15 @@ class _Call:
     participants: dict[UUID, Participant] = field(default_factory=dict)
     speakers: Voices = field(default_factory=Voices)
     measured: float | None = None
+    take: Take | None = None
 
     def behind(self, participant_id: UUID) -> float | None:
         """By how many seconds a publisher's clock is behind ours."""
         found = self.participants.get(participant_id)
         return None if found is None or found.publisher is None else found.publisher.behind
 
-    def listen(self, now: float) -> UUID | None:
-        """Find out who speaks; returns the dominant speaker. Tells everybody when it has changed."""
+    def listen(self, now: float) -> None:
+        """Find out who speaks. Tells everybody when it has changed."""
         levels = {
             each.id: track.level() if track.layers[0].is_live(now) and not track.muted else SILENCE
             for each in self.participants.values()
@@ -55,7 +60,6 @@ class _Call:
         if self.speakers.update(levels, now):
             for each in self.participants.values():
                 each.tell(Speakers(participant_ids=self.speakers.now))
-        return self.speakers.now[0] if self.speakers.now else None
 
     def measure(self, now: float) -> None:
         """Find out how everybody's connection is: changed scores are for all, figures for each alone."""
@@ -69,11 +73,22 @@ class _Call:
             if scores or figures is not None:
                 each.tell(Quality(scores=scores, own=figures))
 
+    def steps(self, now: float, wall: float) -> list[Callable[[], object]]:
+        """What is due on every tick, each apart from the others."""
+        steps: list[Callable[[], object]] = [lambda: self.listen(now), lambda: self.measure(now)]
+        if self.take is not None:
+            steps.append(partial(self.take.tick, now, wall, self.behind))
+        dominant = self.speakers.now[0] if self.speakers.now else None
+        people = self.participants.values()
+        return steps + [partial(each.tick, now, wall, self.behind, dominant) for each in people]
+
     def settle(self) -> None:
         """Everybody is to receive everybody else."""
         tracks = [track for each in self.participants.values() for track in each.tracks]
         for each in self.participants.values():
             each.wish(track for track in tracks if track.participant_id != each.id)
+        if self.take is not None:
+            self.take.wish(tracks)
 
 
 def _scores(participants: Iterable[Participant]) -> tuple[Score, ...]:
@@ -89,8 +104,19 @@ class EmbeddedEngine:
 
     topology: Topology = "forwarded"
 
-    def __init__(self, outlet: Outlet, *, host: str, port: int, addresses: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        outlet: Outlet,
+        *,
+        host: str,
+        port: int,
+        addresses: Sequence[str] = (),
+        recordings: Path | None = None,
+        on_recorded: OnRecorded | None = None,
+    ) -> None:
+        """`recordings`: where they lie; None: nothing is recorded."""
         self._outlet = outlet
+        self._recorder = Recorder(recordings, on_recorded)
         self._host, self._number = host, port
         self._addresses = tuple(addresses) or (host,)
         self._calls: dict[UUID, _Call] = {}
@@ -101,6 +127,7 @@ class EmbeddedEngine:
         """Bind the port. Raises `OSError`, and `RuntimeError` when a library is not as it should be."""
         certificate = RTCCertificate.generateCertificate()
         await check_libraries(certificate)
+        await self._recorder.open()
         port = await MediaPort.open(self._host, self._number)
         self._site = Site(port, certificate, self._addresses)
         self._ticking = asyncio.create_task(self._tick())
@@ -114,6 +141,7 @@ class EmbeddedEngine:
                 await self._ticking
         for call_id in list(self._calls):
             await self.end(call_id)
+        await self._recorder.close()
         if self._site is not None:
             self._site.port.close()
 
@@ -187,11 +215,34 @@ class EmbeddedEngine:
         call.settle()
         await participant.close()
         if not call.participants:
-            self._calls.pop(call_id, None)
+            await self.end(call_id)
+
+    async def record(self, call_id: UUID, take_id: UUID) -> None:
+        call = self._calls.get(call_id)
+        if call is None:
+            raise RecordingRefused("no_call", "There is nobody in the call.")
+        if call.take is not None and not call.take.is_over:
+            raise RecordingRefused("recorded", "The call is being recorded already.")
+        take = await self._recorder.start(call_id, take_id)
+        if self._calls.get(call_id) is not call or (call.take is not None and not call.take.is_over):
+            take.end("call_ended")
+            raise RecordingRefused("no_call", "The call ended, or is being recorded already.")
+        call.take = take
+        call.settle()
+
+    async def stop_recording(self, call_id: UUID) -> Recording | None:
+        call = self._calls.get(call_id)
+        if call is None or call.take is None:
+            return None
+        take, call.take = call.take, None
+        take.end("stopped")
+        return await take.over()
 
     async def end(self, call_id: UUID) -> None:
         call = self._calls.pop(call_id, None)
         if call is not None:
+            if call.take is not None:
+                call.take.end("call_ended")
             await asyncio.gather(*(each.close() for each in call.participants.values()))
 
     def _participant(self, call_id: UUID, participant_id: UUID) -> Participant | None:
@@ -203,10 +254,8 @@ class EmbeddedEngine:
             await asyncio.sleep(TICK_SECONDS)
             now, wall = asyncio.get_running_loop().time(), time.time()
             for call in list(self._calls.values()):
-                dominant = call.listen(now)
-                call.measure(now)
-                for participant in list(call.participants.values()):
+                for step in call.steps(now, wall):
                     try:
-                        participant.tick(now, wall, call.behind, dominant)
+                        step()
                     except Exception:  # one participant's trouble is not to end the others' reports
-                        log.exception("tick_failed", participant=str(participant.id))
+                        log.exception("tick_failed")

@@ -187,12 +187,12 @@ class Member:
 
 
 class Call:
-    """A call on an engine of its own."""
+    """A call on an engine of its own, which is made with `options`."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
         self.id = uuid4()
         self.members: list[Member] = []
-        self.engine = EmbeddedEngine(self._deliver, host="127.0.0.1", port=0)
+        self.engine = EmbeddedEngine(self._deliver, host="127.0.0.1", port=0, **options)
 
     def _deliver(self, call_id: UUID, to: UUID, signal: Told) -> None:
         assert call_id == self.id
@@ -217,8 +217,8 @@ class Call:
 
 
 @asynccontextmanager
-async def call() -> AsyncIterator[Call]:
-    made = Call()
+async def call(**options: Any) -> AsyncIterator[Call]:
+    made = Call(**options)
     await made.engine.open()
     try:
         yield made

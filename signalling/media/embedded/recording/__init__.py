@@ -1,0 +1,1 @@
+"""Recording without a codec: one more receiver of the best layers, which writes files."""

@@ -1,0 +1,81 @@
+"""All recordings of an engine: where they lie, who writes them, and what an earlier process left."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from signalling.media.embedded.recording.disk import Disk
+from signalling.media.embedded.recording.manifest import Folder
+from signalling.media.embedded.recording.recovery import recover, unfinished
+from signalling.media.embedded.recording.take import Take
+from signalling.media.port import Recording, RecordingRefused
+
+CLOSE_SECONDS: Final = 30.0
+
+log = structlog.get_logger()
+
+OnRecorded = Callable[[UUID, Recording], None]
+"""Told of every recording of a call that is over, also of those that are finished after a crash."""
+
+
+class Recorder:
+    """`folder`: None where nothing is recorded."""
+
+    def __init__(self, folder: Path | None, on_recorded: OnRecorded | None) -> None:
+        self._folder = folder
+        self._on_recorded = on_recorded
+        self._disk = Disk()
+        self._takes: set[Take] = set()
+        self._recovering: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Find what an earlier process left, and finish it beside everything else. Raises `OSError`."""
+        if self._folder is None:
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        left = await asyncio.to_thread(unfinished, self._folder)
+        self._recovering = asyncio.create_task(self._recover(left))
+
+    async def _recover(self, left: list[Folder]) -> None:
+        for folder in left:
+            try:
+                recording = await asyncio.to_thread(recover, folder)
+            except Exception:  # it stays for the next start
+                log.exception("recording_not_recovered", take=folder.path.name)
+            else:
+                self._tell(recording)
+            finally:
+                folder.release()
+
+    async def start(self, call_id: UUID, take_id: UUID) -> Take:
+        """A recording of that call, with nothing in it yet. Raises `RecordingRefused`."""
+        if self._folder is None:
+            raise RecordingRefused("unsupported", "This server does not record.")
+        take = Take(call_id, take_id, self._disk, lambda recording: self._over(take, recording))
+        await take.open(self._folder)
+        self._takes.add(take)
+        return take
+
+    def _over(self, take: Take, recording: Recording) -> None:
+        self._takes.discard(take)
+        self._tell(recording)
+
+    def _tell(self, recording: Recording) -> None:
+        if self._on_recorded is not None:
+            self._on_recorded(recording.call_id, recording)
+
+    async def close(self) -> None:
+        """End all recordings, and wait for the disk, but not for ever."""
+        if self._recovering is not None:
+            self._recovering.cancel()
+            await asyncio.gather(self._recovering, return_exceptions=True)
+        for take in self._takes:
+            take.end("call_ended")
+        if self._takes:
+            ending = [asyncio.create_task(take.over()) for take in self._takes]
+            await asyncio.wait(ending, timeout=CLOSE_SECONDS)
+        self._disk.close()

@@ -71,13 +71,14 @@ async def test_a_weak_connection_is_said_in_words(served: Served) -> None:
         assert figures["bitrate_up"] > 0
         assert figures["bitrate_down"] > 0
         assert await lead.get_by_text("Weak connection").count() == 0
-        for page, whose in (
-            (lead, "[...mentorspanCall.participants.keys()][0]"),
-            (ben, "mentorspanCall.participantId"),
+        first = "[...mentorspanCall.participants.keys()][0]"
+        for page, whose, words in (
+            (lead, first, "Weak connection"),
+            (ben, "mentorspanCall.participantId", "Your connection is weak"),
         ):
             await page.evaluate(f"""() => {{
               mentorspanCall.scores.heard({{ scores: [{{ participant_id: {whose}, score: 2 }}], own: null }});
               mentorspanCall.dispatchEvent(new CustomEvent("change"));
             }}""")
-            await expect(page.get_by_text("Weak connection")).to_be_visible()
+            await expect(page.get_by_text(words)).to_be_visible()
             assert await serious_findings(page) == []

@@ -92,7 +92,7 @@ export function CallRoom({ meeting, call, devices, conversation }) {
   return html`<div class=${conversation && beside.open ? "room with-chat" : "room"}>
     <header class="room-top">
       <${Title} name=${`Call with ${withThem(meeting)}`}>${title}<//>
-      <p class=${`room-state ${call?.state ?? ""} ${call?.quality ?? ""}`}><span class="lamp" aria-hidden="true"></span><span role="status">${connectionWords(call)}</span></p>
+      <p class=${`room-state ${call?.state ?? ""} ${call?.scores.isWeak(call.participantId) ? "poor" : call?.quality ?? ""}`}><span class="lamp" aria-hidden="true"></span><span role="status">${connectionWords(call)}</span></p>
       <${Elapsed} since=${call?.joinedAt ?? null} />
     </header>
     <${Stage} call=${call} meeting=${meeting} camera=${devices.video.track} media=${media} />

@@ -164,7 +164,7 @@ class Member:
         return sum(
             each.packets_received or 0
             for each in (await self.subscribe.get_stats()).values()
-            if each.type == "inbound-rtp" and each.kind == kind
+            if isinstance(each, webrtc.RTCInboundRtpStreamStats) and each.kind == kind
         )
 
     def pitch(self, other: "Member") -> float:

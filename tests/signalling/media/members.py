@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Self
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any, Protocol, Self
 from uuid import UUID, uuid4
 
 import webrtc
@@ -17,6 +17,7 @@ from signalling.media.port import Admission
 from signalling.protocol.messages import Answer, AnswerFrom, Offer, OfferFrom, Speakers, Told
 from signalling.protocol.parts import PublishedTrack, Viewed
 from tests.independent.synthetic import Meter, Source
+from tests.signalling.media.networks import SERVER, Place
 
 with contextlib.suppress(webrtc.InvalidStateError):
     webrtc.allow_loopback()
@@ -48,10 +49,17 @@ class Watch(Meter):
             self.times.append(time.monotonic())
 
 
+class Meeting(Protocol):
+    """What a member knows of the call."""
+
+    id: UUID
+    engine: Any
+
+
 class Member:
     """Somebody in the call. What the engine says to them is carried out in order."""
 
-    def __init__(self, call: "Call", tone: float = 440.0) -> None:
+    def __init__(self, call: Meeting, tone: float = 440.0) -> None:
         self.id = uuid4()
         self.call = call
         self.tone = tone
@@ -172,20 +180,33 @@ class Member:
 class Call:
     """A call on an engine of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.id = uuid4()
         self.members: list[Member] = []
-        self.engine = EmbeddedEngine(self._deliver, host="127.0.0.1", port=0)
+        self.ears: dict[UUID, Callable[[Told], None]] = {}
+        """Of everybody in the call; not all of them are members in this process."""
+        self.engine = EmbeddedEngine(self._deliver, host=host, port=0)
 
     def _deliver(self, call_id: UUID, to: UUID, signal: Told) -> None:
         assert call_id == self.id
-        next(member for member in self.members if member.id == to).hear(signal)
+        self.ears[to](signal)
 
     @property
     def address(self) -> Address:
         """Where the engine is bound."""
         assert self.engine._site is not None
         return self.engine._site.port.address
+
+    def destinations(self, member_id: UUID) -> tuple[Address, Address]:
+        """Where what belongs to somebody's `publish` and to their `subscribe` is sent."""
+        participant = self.engine._calls[self.id].participants[member_id]
+        found = [
+            each and each.path.ice.destination for each in (participant._publish, participant._subscribe)
+        ]
+        publish, subscribe = found
+        assert publish is not None
+        assert subscribe is not None
+        return publish, subscribe
 
     def announce(self, address: str) -> None:
         """Name another address in descriptions from here on."""
@@ -196,13 +217,16 @@ class Call:
         """Somebody who listens, and sends nothing yet."""
         member = Member(self, tone)
         self.members.append(member)
+        self.ears[member.id] = member.hear
         return await member.enter()
 
 
 @asynccontextmanager
-async def call() -> AsyncIterator[Call]:
-    made = Call()
-    await made.engine.open()
+async def call(place: Place | None = None) -> AsyncIterator[Call]:
+    """On loopback, or on the network of that place."""
+    made = Call() if place is None else Call(SERVER)
+    with nullcontext() if place is None else place.entered():
+        await made.engine.open()
     try:
         yield made
     finally:

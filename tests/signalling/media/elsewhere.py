@@ -1,7 +1,7 @@
 """A member of a call in a process of its own, and so on a network of its own: see `distant.py`.
 
-Lines of JSON come and go. In: `{"told": …}` from the engine, `{"task": …}` from the test. Out: `{"said": …}` to
-the engine, and `{"figures": …}` 20 times a second.
+Lines of JSON come in, `{"told": …}` from the engine and `{"task": …}` from the test, and go out:
+`{"said": …}` to the engine, and `{"figures": …}` 20 times a second.
 """
 
 import asyncio

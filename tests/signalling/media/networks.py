@@ -93,7 +93,6 @@ class Link:
         towards = ("via", self.address.rpartition(".")[0] + ".1", "dev", self.name)
         preference = self.address.split(".")[2]
         self.place.ip("route", "replace", SERVER, *towards, "metric", preference, "src", self.address)
-        # Whoever sends from this address means this link.
         self.place.ip("route", "replace", "default", *towards, "table", f"10{preference}")
 
 
@@ -127,7 +126,9 @@ class Internet:
             link = Link(place, self.server, device, f"10.{net}.{number}.2")
             self.server.ip("addr", "add", f"10.{net}.{number}.1/24", "dev", device)
             place.ip("addr", "add", f"{link.address}/24", "dev", device)
+            # What is sent from this address goes over this link or nowhere.
             place.ip("rule", "add", "from", link.address, "table", f"10{number}")
+            place.ip("route", "add", "unreachable", "default", "metric", "9999", "table", f"10{number}")
             links.append(link)
         return place, links
 

@@ -2,22 +2,28 @@
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 
+from tests.signalling.media.bad_roads import heals, over_a_relay
 from tests.signalling.media.caller import until
 from tests.signalling.media.distant import Distant, Heard, distant
 from tests.signalling.media.members import call
 from tests.signalling.media.networks import Link, internet
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 5.0
 """So soon picture and sound are to be back."""
+PATIENCE_SECONDS = 10.0
+"""And so soon if the client does nothing but what libwebrtc does by itself."""
 PICTURES = 15
 """More than could have been on their way when the network was lost."""
+MEASURING_SECONDS = 1.25
+"""So long it takes to see that many, at 20 a second, and then to hear half a second of sound."""
 LOSSES: list[Callable[[Link], None]] = [Link.down, Link.forget_address, Link.lose_carrier, Link.swallow]
 
 
@@ -41,11 +47,11 @@ class Scene:
 
     async def goes_on(self, seconds: float) -> None:
         """Wait until both see and hear each other anew. Raises `TimeoutError`."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds + MEASURING_SECONDS):
             before = self.heard()
-            await until(lambda: _moved(before, self.heard()), seconds)
+            await until(lambda: _moved(before, self.heard()), seconds + MEASURING_SECONDS)
             before = self.heard()
-            await until(lambda: self._in_tune(before), seconds)
+            await until(lambda: self._in_tune(before), seconds + MEASURING_SECONDS)
 
     def _in_tune(self, before: tuple[Heard, Heard]) -> bool:
         tones = (self.stayer.tone, self.roamer.tone)
@@ -70,7 +76,7 @@ async def scene(*, prepared: bool) -> AsyncIterator[Scene]:
             distant(meeting, here, 500.0) as roamer,
         ):
             made = Scene(roamer, stayer, wifi, mobile)
-            await made.goes_on(20)
+            await made.goes_on(60)
             yield made
 
 
@@ -88,30 +94,61 @@ async def _later(dice: random.Random) -> None:
 
 
 @many(0)
-async def test_media_follow_a_client_that_has_another_network_ready(seed: int) -> None:
-    """It checks that network all the time, and nominates it when the other one falls silent."""
+async def test_media_follow_a_client_that_nominates_another_network(seed: int) -> None:
+    """It checks both networks, and leaves the one that has fallen silent in its own time, six seconds."""
     async with scene(prepared=True) as here:
         await _later(random.Random(seed))
         lost = here.in_use()[seed // len(LOSSES) % 2]
         LOSSES[seed % len(LOSSES)](lost)
-        began = time.monotonic()
-        await here.goes_on(SECONDS)
+        await here.goes_on(PATIENCE_SECONDS)
         assert lost not in here.in_use()
-        print(f"back after {time.monotonic() - began:.2f} s")
 
 
 @many(100)
 async def test_media_follow_a_client_that_restarts_ice(seed: int) -> None:
-    """The other network is found only after the first one is lost: nothing but a restart helps."""
+    """The other network is there only after the first one is lost: nothing but a restart helps."""
     async with scene(prepared=False) as here:
         await _later(random.Random(seed))
         LOSSES[seed % len(LOSSES)](here.wifi)
         here.mobile.up()
         here.roamer.task("restart")
-        began = time.monotonic()
         await here.goes_on(SECONDS)
         assert here.in_use() == [here.mobile, here.mobile]
-        print(f"back after {time.monotonic() - began:.2f} s")
+
+
+async def test_media_follow_a_client_that_begins_anew() -> None:
+    """Where no restart helps, the next generation of both connections does."""
+    async with scene(prepared=False) as here:
+        here.wifi.down()
+        here.mobile.up()
+        here.roamer.task("begin_anew")
+        await here.goes_on(SECONDS)
+        assert here.in_use() == [here.mobile, here.mobile]
+
+
+@many(200)
+async def test_media_follow_a_client_whose_nat_forgets_it(seed: int) -> None:
+    """Both are suddenly seen at other addresses, which are sent nothing before a check has come."""
+    async with over_a_relay(seed) as (_, relay, one, other):
+        await _later(random.Random(seed))
+        relay.weather.checks = False
+        await relay.rebind("127.0.0.2")
+        await asyncio.sleep(1)
+        assert relay.sent["127.0.0.2"] > 20, "it is their sound and picture that come from there"
+        assert relay.returned["127.0.0.2"] == 0
+        relay.weather.checks = True
+        await heals(one, other, SECONDS)
+        assert relay.returned["127.0.0.2"] > 20
+
+
+async def test_without_a_check_nothing_goes_to_where_a_client_has_gone() -> None:
+    """The control: whatever else comes from there, media do not follow."""
+    async with over_a_relay(1) as (_, relay, one, other):
+        relay.weather.checks = False
+        await relay.rebind("127.0.0.2")
+        with pytest.raises(TimeoutError):
+            await heals(one, other, SECONDS)
+        assert relay.returned["127.0.0.2"] == 0
 
 
 async def test_without_another_network_nothing_comes_back() -> None:

@@ -7,6 +7,7 @@ Lines of JSON come in, `{"told": …}` from the engine and `{"task": …}` from 
 import asyncio
 import json
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from uuid import UUID
 
@@ -85,7 +86,11 @@ async def main(member_id: str, tone: str) -> None:
     member = Roamer(Elsewhere(), float(tone))
     member.id = UUID(member_id)
     telling = asyncio.create_task(member.tell_figures())
-    tasks = {"send": member.send, "restart": member.restart, "begin_anew": member.begin_anew}
+    tasks: dict[str, Callable[[], Awaitable[object]]] = {
+        "send": member.send,
+        "restart": member.restart,
+        "begin_anew": member.begin_anew,
+    }
     while line := await reader.readline():
         match json.loads(line):
             case {"told": told}:

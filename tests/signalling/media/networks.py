@@ -140,7 +140,7 @@ def internet() -> Iterator[Internet]:
         _refuse("network namespaces need root, `ip` (of iproute2), `unshare` and `nsenter` (of util-linux)")
     try:
         made = Internet()
-    except OSError as error:
+    except (OSError, subprocess.CalledProcessError) as error:
         _refuse(f"no network namespaces here: {error}")
     try:
         yield made

@@ -200,10 +200,10 @@ class Call:
     def destinations(self, member_id: UUID) -> tuple[Address, Address]:
         """Where what belongs to somebody's `publish` and to their `subscribe` is sent."""
         participant = self.engine._calls[self.id].participants[member_id]
-        found = [
-            each and each.path.ice.destination for each in (participant._publish, participant._subscribe)
-        ]
-        publish, subscribe = found
+        assert participant._publish is not None
+        assert participant._subscribe is not None
+        publish = participant._publish.path.ice.destination
+        subscribe = participant._subscribe.path.ice.destination
         assert publish is not None
         assert subscribe is not None
         return publish, subscribe

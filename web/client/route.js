@@ -128,6 +128,19 @@ export class Route {
     return (serves ? before : this.#now?.states()) ?? [];
   }
 
+  /** Whether sound and picture go both ways. */
+  get flowing() {
+    const states = this.states();
+    return states.length > 0 && states.every((state) => state === "connected");
+  }
+
+  /** All that in one word. @returns {"connecting" | "connected" | "reconnecting"} */
+  get state() {
+    const states = this.states();
+    if (states.some((state) => state === "failed" || state === "disconnected")) return "reconnecting";
+    return states.every((state) => state === "connected") ? "connected" : "connecting";
+  }
+
   links() {
     return [...(this.#former?.links() ?? []), ...(this.#now?.links() ?? [])];
   }

@@ -10,7 +10,7 @@ from tests.e2e.served import Served
 from tests.e2e.test_circle_calls import circle_call
 from tests.e2e.test_pages import serious_findings
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
 NAME = "Priya Raman"
 

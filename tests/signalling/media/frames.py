@@ -40,6 +40,8 @@ def pictures(codec: str, count: int, width: int = 320, height: int = 180) -> tup
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, FRAMES_PER_SECOND), FRAMES_PER_SECOND
     encoder.gop_size, encoder.bit_rate, encoder.options = KEY_EVERY, 1_500_000, options
+    # Of several threads some never end when the encoder is let go of.
+    encoder.thread_count = 1
     drawn = (_picture(number, width, height) for number in range(count))
     found = [packet for picture in drawn for packet in encoder.encode(picture)] + encoder.encode(None)
     return tuple(Encoded(bytes(each), each.pts, each.is_keyframe) for each in found)

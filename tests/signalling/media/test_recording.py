@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -55,7 +56,7 @@ def played(recordings: Path, recording: Recording, file: RecordedFile, width: in
 
 async def test_everybody_is_recorded(tmp_path: Path) -> None:
     told: list[tuple[UUID, Recording]] = []
-    options = {"recordings": tmp_path / "r", "on_recorded": lambda *said: told.append(said)}
+    options: dict[str, Any] = {"recordings": tmp_path / "r", "on_recorded": lambda *said: told.append(said)}
     async with call(**options) as meeting:
         people = [await meeting.join(tone) for tone in (440.0, 700.0)]
         for person in people:

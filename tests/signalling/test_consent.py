@@ -13,7 +13,7 @@ from signalling.protocol.parts import MediaState
 from signalling.protocol.peer import Entrant
 from signalling.protocol.room import Room
 from tests.signalling.test_room import entrant, told, types
-from tests.signalling.world import Client, running
+from tests.signalling.world import Client, World, running
 
 ON = MediaState(audio=True, video=True)
 TOKEN = "t" * 32
@@ -154,6 +154,11 @@ def test_where_nothing_is_recorded_asking_is_refused() -> None:
     assert call.state == "unavailable"
 
 
+def takes(world: World) -> list[CallRecorded]:
+    """Those that are over, as far as app has heard."""
+    return [fact for fact in world.app.facts if isinstance(fact, CallRecorded)]
+
+
 async def until(client: Client, state: str) -> None:
     while (await client.next()).get("state") != state:
         pass
@@ -168,9 +173,8 @@ async def test_a_take_is_written_and_app_is_told(tmp_path: Path, call_id: UUID) 
         await until(first, "on")
         await second.send("record", agree=False)
         await until(first, "off")
-        await world.app.wait_for(lambda: world.app.recorded())
-        (fact,) = world.app.recorded()
-        assert isinstance(fact, CallRecorded)
+        await world.app.wait_for(lambda: takes(world))
+        (fact,) = takes(world)
         assert (fact.call_id, fact.ended, fact.cut, fact.files) == (call_id, "stopped", False, ())
         assert (recordings / str(call_id) / str(fact.id) / "manifest.json").exists()
         for client in (first, second):
@@ -178,7 +182,7 @@ async def test_a_take_is_written_and_app_is_told(tmp_path: Path, call_id: UUID) 
         await until(first, "on")
         third = await world.join(call_id)
         assert third.welcome["recording"]["state"] == "asked"
-        await world.app.wait_for(lambda: len(world.app.recorded()) == 2)
+        await world.app.wait_for(lambda: len(takes(world)) == 2)
 
 
 async def test_a_disk_that_fails_is_told_to_everybody(tmp_path: Path, call_id: UUID) -> None:

@@ -16,7 +16,6 @@ from websockets.exceptions import ConnectionClosed
 from signalling.contracts.bus import Bus
 from signalling.contracts.bus_memory import Exchange, MemoryBus
 from signalling.contracts.calls import (
-    CallRecorded,
     Command,
     CommandDone,
     Fact,
@@ -156,10 +155,6 @@ class App:
     def joined(self) -> list[ParticipantJoined]:
         """Who came in."""
         return [fact for fact in self.facts if isinstance(fact, ParticipantJoined)]
-
-    def recorded(self) -> list[CallRecorded]:
-        """The takes that are over, as far as app has heard."""
-        return [fact for fact in self.facts if isinstance(fact, CallRecorded)]
 
     def left(self) -> list[ParticipantLeft]:
         """Who left, and why."""

@@ -15,8 +15,8 @@ from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtl
 from aiortc.rtcdtlstransport import SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80, State
 
 from signalling.media.embedded.ice import Address, IceLite
-from signalling.media.embedded.native import Destination, handle_of
-from signalling.media.embedded.port import MediaPort
+from signalling.media.embedded.native import handle_of
+from signalling.media.embedded.port import Datagram, MediaPort
 
 HANDSHAKE_SECONDS: Final = 15.0
 MOST_WAITING: Final = 32
@@ -88,7 +88,7 @@ class SecurePath:
         self._ready = False
         self._seal: Any = None
         self._address: Address | None = None
-        self._to: Destination | None = None
+        self._to = b""
         port.attach(self)
 
     @property
@@ -122,22 +122,24 @@ class SecurePath:
         self.ice.restart()
         self._port.attach(self)
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, datagram: Datagram) -> None:
         """A datagram from an address that has proved itself."""
-        if data[0] < 64:
+        view = datagram.view
+        if view[0] < 64:
             if not self._pipe.waiting.full():
-                self._pipe.waiting.put_nowait(data)
+                self._pipe.waiting.put_nowait(datagram.copy())
             return
         if not self._ready:
             return
-        try:
-            # RFC 5761, section 4: what would be payload types 64 to 95 is RTCP.
-            if 64 <= data[1] & 0x7F < 96:
-                self._on_rtcp(self._dtls._rx_srtp.unprotect_rtcp(data))
-            else:
-                self._on_rtp(self._dtls._rx_srtp.unprotect(data))
-        except pylibsrtp.Error:
+        # RFC 5761, section 4: what would be payload types 64 to 95 is RTCP.
+        if 64 <= view[1] & 0x7F < 96:
+            packet, take = datagram.unprotect_rtcp(self._dtls._rx_srtp), self._on_rtcp
+        else:
+            packet, take = datagram.unprotect(self._dtls._rx_srtp), self._on_rtp
+        if packet is None:
             self.refused += 1
+        else:
+            take(packet)
 
     def send_rtp(self, packet: bytes) -> None:
         """Seal and send; nothing happens while nobody can or wants to receive."""
@@ -147,9 +149,8 @@ class SecurePath:
         if outbox is None:
             self._sealed(self._dtls._tx_srtp.protect, packet)
         elif ice.destination is not None and self._monotonic() < ice.consent_until:
-            if self._to is None or ice.destination is not self._address:
-                self._address = ice.destination
-                self._to = Destination(ice.destination)
+            if ice.destination is not self._address:
+                self._address, self._to = ice.destination, outbox.destination(ice.destination)
             if not outbox.put(packet, self._seal, self._to):
                 self.unsealed += 1
 

@@ -10,7 +10,7 @@ from aiortc.rtp import RtpPacket
 from pylibsrtp import Policy, Session
 
 from signalling.media.embedded import native
-from signalling.media.embedded.native import MOST_PACKET_BYTES, SLOTS, Destination, Outbox, handle_of
+from signalling.media.embedded.native import MOST_PACKET_BYTES, SLOTS, Outbox, handle_of
 from tests.signalling.media.caller import until
 from tests.signalling.media.members import call
 
@@ -49,10 +49,10 @@ def test_the_bytes_are_those_of_the_plain_way(
     pair: tuple[socket.socket, socket.socket], profile: int
 ) -> None:
     sends, receives = pair
-    outbox = Outbox(sends.fileno(), lambda _: None)
+    outbox = Outbox(sends, lambda _: None)
     sealing, plain = session(profile), session(profile)
     sent = packets(SLOTS + 40)
-    to = Destination(receives.getsockname())
+    to = outbox.destination(receives.getsockname())
     for packet in sent:
         assert outbox.put(packet, handle_of(sealing), to)
     outbox.flush()
@@ -63,17 +63,19 @@ def test_what_cannot_be_sealed_or_sent_harms_nothing_else(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     sends, receives = pair
-    outbox = Outbox(sends.fileno(), lambda _: None)
+    outbox = Outbox(sends, lambda _: None)
     sealing = session(Policy.SRTP_PROFILE_AEAD_AES_128_GCM)
-    to = Destination(receives.getsockname())
+    to = outbox.destination(receives.getsockname())
     assert not outbox.put(bytes(MOST_PACKET_BYTES + 1), handle_of(sealing), to)
     assert not outbox.put(b"no RTP", handle_of(sealing), to)
     first, second, third = packets(3)
-    assert outbox.put(first, handle_of(sealing), Destination(("127.0.0.1", 0)))
-    assert outbox.put(second, handle_of(sealing), Destination(("2001:db8::1", 9)))
+    assert outbox.put(first, handle_of(sealing), outbox.destination(("127.0.0.1", 0)))
+    assert outbox.put(second, handle_of(sealing), outbox.destination(("255.255.255.255", 9)))
     assert outbox.put(third, handle_of(sealing), to)
     outbox.flush()
     assert outbox.refused == 2
+    with pytest.raises(ValueError, match="IPv6"):
+        outbox.destination(("2001:db8::1", 9))
     opened = Session(
         Policy(
             key=bytes(range(28)),
@@ -96,9 +98,9 @@ async def test_where_it_is_not_there_packets_go_the_plain_way(monkeypatch: pytes
 
 async def test_packets_that_come_together_leave_together(pair: tuple[socket.socket, socket.socket]) -> None:
     sends, receives = pair
-    outbox = Outbox(sends.fileno(), asyncio.get_running_loop().call_soon)
+    outbox = Outbox(sends, asyncio.get_running_loop().call_soon)
     sealing = session(Policy.SRTP_PROFILE_AEAD_AES_128_GCM)
-    to = Destination(receives.getsockname())
+    to = outbox.destination(receives.getsockname())
     receives.setblocking(False)
     for packet in packets(5):
         outbox.put(packet, handle_of(sealing), to)

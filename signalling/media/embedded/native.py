@@ -7,7 +7,8 @@ pylibsrtp's own functions and one system call for each; the bytes are the same.
 import errno
 import socket
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import pylibsrtp
@@ -81,6 +82,28 @@ class _Slots:
             header.msg_iov, header.msg_iovlen = vector, 1
 
 
+class Lane:
+    """One path's way through an outbox: called with an RTP packet, it seals and queues it."""
+
+    __slots__ = ("_monotonic", "outbox", "seal", "to", "unsealed", "until")
+
+    def __init__(self, outbox: "Outbox", monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Nothing goes out before `seal`, `to` and `until` are set."""
+        self.outbox = outbox
+        self.seal: Any = None
+        """See `handle_of`."""
+        self.to = b""
+        """See `Outbox.destination`."""
+        self.until = float("-inf")
+        """Until then the other side wants what is sent; monotonic seconds."""
+        self.unsealed = 0
+        """Packets that could not be sealed."""
+        self._monotonic = monotonic
+
+    def __call__(self, packet: bytes) -> None:
+        self.outbox.put(packet, (self,), self._monotonic())
+
+
 class Outbox:
     """Packets of many paths on their way through one socket, sealed where they lie and sent together."""
 
@@ -98,26 +121,38 @@ class Outbox:
         self._count = 0
 
     def destination(self, address: Address) -> bytes:
-        """As `put` takes it. Raises `ValueError` for one that this socket cannot reach."""
+        """As a lane has it. Raises `ValueError` for an address that this socket cannot reach."""
         return packed(address, self._family)
 
-    def put(self, packet: bytes, seal: Any, to: bytes) -> bool:
-        """Seal an RTP packet (`seal`: see `handle_of`) and queue it; False when it cannot be sealed."""
+    def close(self) -> None:
+        """Send what is queued, and nothing more: the descriptor may soon be somebody else's."""
+        self.flush()
+        self._descriptor = -1
+
+    def put(self, packet: bytes, lanes: Iterable[Lane], now: float) -> None:
+        """Queue an RTP packet, sealed for each of these; `now`: monotonic seconds."""
         octets = len(packet)
-        if octets > MOST_PACKET_BYTES:
-            return False
-        place, datagram, size, name = self._ready[self._count]
-        datagram[0:octets] = packet
-        size[0] = octets
-        if _protect(seal, place, size):
-            return False
-        name[:] = to
-        self._count += 1
-        if self._count == SLOTS:
-            self.flush()
-        elif self._count == 1 and not self.held:
+        fits = octets <= MOST_PACKET_BYTES
+        ready, protect, count = self._ready, _protect, self._count
+        if not count and not self.held:
             self._later(self.flush)
-        return True
+        for lane in lanes:
+            if now >= lane.until:
+                continue
+            place, datagram, size, name = ready[count]
+            if fits:
+                datagram[0:octets] = packet
+                size[0] = octets
+            if not fits or protect(lane.seal, place, size):
+                lane.unsealed += 1
+                continue
+            name[:] = lane.to
+            count += 1
+            if count == SLOTS:
+                self._count = count
+                self.flush()
+                count = 0
+        self._count = count
 
     def flush(self) -> None:
         """Send what is queued. What the network does not take is lost, as on any network."""

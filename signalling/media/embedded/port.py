@@ -62,6 +62,9 @@ class Receiver(Protocol):
     def receive(self, datagram: Datagram) -> None:
         """DTLS or SRTP (RFC 7983) from an address that has proved itself; 13 to 1500 bytes."""
 
+    def proved(self) -> None:
+        """A check has been answered: where to send, and how long, may have changed."""
+
 
 class MediaPort:
     """The socket, and whom each datagram is for."""
@@ -83,24 +86,28 @@ class MediaPort:
         self._transport: asyncio.DatagramTransport | None = None
 
     @classmethod
-    async def open(cls, host: str, port: int = 0) -> "MediaPort":
-        """Bind; port 0 takes any that is free, `::` also takes IPv4. Raises `OSError` when it is taken."""
+    async def open(cls, host: str, port: int = 0, *, batched: bool = True) -> "MediaPort":
+        """Bind; port 0 takes any that is free, `::` also takes IPv4. Raises `OSError` when it is taken.
+
+        `batched`: read and send many packets with one call where the system has that.
+        """
         made = cls(await _bound(host, port))
-        await made._begin()
+        await made._begin(batched=batched)
         return made
 
-    async def _begin(self) -> None:
+    async def _begin(self, *, batched: bool) -> None:
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(OSError):
-            self.outbox, self._inbox = Outbox(self._socket, loop.call_soon), Inbox(self._socket)
-            loop.add_reader(self._socket, self._read, self._inbox, self.outbox)
-            return
+        if batched:
+            with contextlib.suppress(OSError):
+                self._inbox, self.outbox = Inbox(self._socket), Outbox(self._socket, loop.call_soon)
+                loop.add_reader(self._socket, self._read, self._inbox, self.outbox)
+                return
         self._transport, _ = await loop.create_datagram_endpoint(lambda: _Plain(self), sock=self._socket)
 
     def close(self) -> None:
         """Stop receiving."""
         if self.outbox is not None:
-            self.outbox.flush()
+            self.outbox.close()
             self.outbox = None
         if self._transport is not None:
             self._transport.close()
@@ -180,6 +187,7 @@ class MediaPort:
             return
         self.send(answer, source)
         self._admit(receiver)
+        receiver.proved()
 
     def _admit(self, receiver: Receiver) -> None:
         """Let in what has proved itself since, and no longer what has been left."""

@@ -29,6 +29,8 @@ class Track:
         self.source: Source = source
         self.cname = cname
         self.forwarded = forwarded
+        self.codec = forwarded.codec.name.lower()
+        self.kind = "audio" if self.codec == "opus" else "video"
         self.layers = layers
         """From the smallest to the largest."""
         self.ssrc = fresh_ssrc()
@@ -37,16 +39,6 @@ class Track:
         self._loudest = SILENCE
         self._asked: dict[Layer, float] = {}
         self._wanted: set[Layer] = set()
-
-    @property
-    def kind(self) -> str:
-        """`audio` or `video`."""
-        return "audio" if self.codec == "opus" else "video"
-
-    @property
-    def codec(self) -> str:
-        """Its name in lower case."""
-        return self.forwarded.codec.name.lower()
 
     def heard(self, level: int) -> None:
         """A packet says how loud it is, in -dBov: 0 is loudest, 127 silence (RFC 6464)."""

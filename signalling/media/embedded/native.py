@@ -85,13 +85,14 @@ class _Slots:
 class Lane:
     """One path's way through an outbox: called with an RTP packet, it seals and queues it."""
 
-    __slots__ = ("_monotonic", "outbox", "seal", "to", "unsealed", "until")
+    __slots__ = ("_monotonic", "_session", "outbox", "seal", "to", "unsealed", "until")
 
     def __init__(self, outbox: "Outbox", monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Nothing goes out before `seal`, `to` and `until` are set."""
+        """Nothing goes out before there are keys, and `to` and `until` are set."""
         self.outbox = outbox
         self.seal: Any = None
-        """See `handle_of`."""
+        """What libsrtp knows the session by: good for as long as the session is kept."""
+        self._session: pylibsrtp.Session | None = None
         self.to = b""
         """See `Outbox.destination`."""
         self.until = float("-inf")
@@ -99,6 +100,11 @@ class Lane:
         self.unsealed = 0
         """Packets that could not be sealed."""
         self._monotonic = monotonic
+
+    def seal_with(self, session: Any) -> None:
+        """These are the keys."""
+        self._session = session
+        self.seal = session._srtp[0]
 
     def __call__(self, packet: bytes) -> None:
         self.outbox.put(packet, (self,), self._monotonic())
@@ -236,8 +242,3 @@ class Inbox:
         for slot, size in zip(ready, self._sizes[:count].tolist(), strict=True):
             slot.size = size
         return ready
-
-
-def handle_of(session: pylibsrtp.Session) -> Any:
-    """What libsrtp knows a session by: good for as long as the session is kept."""
-    return session._srtp[0]

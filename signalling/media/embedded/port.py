@@ -22,8 +22,9 @@ from signalling.media.embedded.ice import Address, IceLite, ufrag_asked_for
 from signalling.media.embedded.native import Inbox, Outbox
 
 MAX_DATAGRAM_BYTES: Final = 1500
-RECEIVE_BUFFER_BYTES: Final = 4 << 20
-"""Asked of the system, which may give less: about a tenth of a second of a full node."""
+RECEIVE_BUFFER_BYTES: Final = 1 << 20
+"""Asked of the system, which may give less: about a tenth of a second of a full node. What comes when it is
+full is lost, and asked for again; what waited for longer would be of no use."""
 SEND_BUFFER_BYTES: Final = 1 << 20
 
 log = structlog.get_logger()
@@ -33,8 +34,10 @@ class Datagram(Protocol):
     """A datagram that has come, wherever it lies."""
 
     size: int
-    view: bytes | memoryview
-    """Its bytes, and maybe others behind them."""
+
+    @property
+    def view(self) -> bytes | memoryview:
+        """Its bytes, and maybe others behind them."""
 
     @property
     def source(self) -> Hashable:
@@ -131,6 +134,8 @@ class MediaPort:
 
     def send(self, data: bytes, to: Address) -> None:
         """Send one datagram; it may be lost."""
+        if self._transport is not None and self._transport.is_closing():
+            return
         try:
             self._socket.sendto(data, for_python(to, self._socket.family))
         except BlockingIOError:
@@ -145,17 +150,20 @@ class MediaPort:
         """Take what waits, and send together what follows from it."""
         outbox.held = True
         for datagram in inbox.read():
-            try:
-                self.take(datagram)
-            except Exception:  # of one participant; it is not to end what others sent
-                if not self.dropped["failed"]:
-                    log.exception("datagram_failed")
-                self.dropped["failed"] += 1
+            self.take(datagram)
         outbox.held = False
         outbox.flush()
 
     def take(self, datagram: Datagram) -> None:
         """A datagram has come."""
+        try:
+            self._take(datagram)
+        except Exception:  # of one participant; it is not to end what others sent
+            if not self.dropped["failed"]:
+                log.exception("datagram_failed")
+            self.dropped["failed"] += 1
+
+    def _take(self, datagram: Datagram) -> None:
         if not 0 < datagram.size <= MAX_DATAGRAM_BYTES:
             self.dropped["size"] += 1
             return

@@ -67,8 +67,8 @@ class _Stream:
         self.track, self.fan, self.renamed = track, track.fans[layer], ingress.renamed
         self.payload_type = ingress.chosen.codec.payload_type
         self.to_payload_type, self.to_ssrc = track.forwarded.codec.payload_type, track.ssrc
-        self.stamp_id = ingress.ids.get(codecs.ABS_SEND_TIME)
-        self.level_id = ingress.ids.get(codecs.AUDIO_LEVEL)
+        self.stamp_id = ingress.ids.get(codecs.ABS_SEND_TIME, 0)
+        self.level_id = ingress.ids.get(codecs.AUDIO_LEVEL, 0)
 
 
 class Publisher:

@@ -15,7 +15,7 @@ from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtl
 from aiortc.rtcdtlstransport import SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80, State
 
 from signalling.media.embedded.ice import IceLite
-from signalling.media.embedded.native import Lane, handle_of
+from signalling.media.embedded.native import Lane
 from signalling.media.embedded.port import Datagram, MediaPort
 
 HANDSHAKE_SECONDS: Final = 15.0
@@ -177,7 +177,7 @@ class SecurePath:
         state = self._dtls._state
         if state is State.CONNECTED:
             if self._lane is not None:
-                self._lane.seal = handle_of(self._dtls._tx_srtp)
+                self._lane.seal_with(self._dtls._tx_srtp)
             self._ready = True
             self.proved()
         elif self._ready and state is State.CLOSED:

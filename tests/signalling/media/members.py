@@ -172,10 +172,10 @@ class Member:
 class Call:
     """A call on an engine of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
         self.id = uuid4()
         self.members: list[Member] = []
-        self.engine = EmbeddedEngine(self._deliver, host="127.0.0.1", port=0)
+        self.engine = EmbeddedEngine(self._deliver, host=host, port=0)
 
     def _deliver(self, call_id: UUID, to: UUID, signal: Told) -> None:
         assert call_id == self.id
@@ -200,8 +200,8 @@ class Call:
 
 
 @asynccontextmanager
-async def call() -> AsyncIterator[Call]:
-    made = Call()
+async def call(host: str = "127.0.0.1") -> AsyncIterator[Call]:
+    made = Call(host)
     await made.engine.open()
     try:
         yield made

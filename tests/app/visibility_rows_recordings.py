@@ -53,10 +53,11 @@ async def _circle_list(house: House) -> Scene:
 
 
 async def _beside(house: House) -> None:
-    """A colleague is in the circle, and was not in its call."""
+    """A colleague is in the circle, as on every stage, and was not in its call."""
     await house.world.run(
         "INSERT INTO participant (id, pairing_id, membership_id, role, joined_at) "
-        "VALUES (gen_random_uuid(), :circle, :member, :role, now())",
+        "SELECT gen_random_uuid(), :circle, :member, :role, now() WHERE NOT EXISTS "
+        "(SELECT 1 FROM participant WHERE pairing_id = :circle AND membership_id = :member)",
         circle=house.circle.id,
         member=house.colleague.membership_id,
         role=Part.MENTEE.value,

@@ -32,6 +32,7 @@ class Served:
     valkey_url: str
     log: Path
     pid: int
+    recordings: Path
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What the database holds."""
@@ -59,6 +60,7 @@ def serving(state: Path, **environment: str) -> Iterator[Served]:
             "DATABASE_URL": database_url,
             "VALKEY_URL": valkey_url,
             "MENTORSPAN_STATE_DIR": str(state),
+            "MENTORSPAN_RECORDINGS": str(state / "recordings"),
             "MENTORSPAN_APP_PORT": str(app_port),
             "MENTORSPAN_SIGNALLING_PORT": str(signalling_port),
             "MENTORSPAN_INTERNAL_PORT": str(internal_port),
@@ -75,7 +77,7 @@ def serving(state: Path, **environment: str) -> Iterator[Served]:
                 url, sockets = f"http://localhost:{app_port}", f"http://localhost:{signalling_port}"
                 for address in (url, sockets):
                     _wait(process, f"{address}/readyz", log)
-                yield Served(url, sockets, database_url, valkey_url, log, process.pid)
+                yield Served(url, sockets, database_url, valkey_url, log, process.pid, state / "recordings")
             finally:
                 process.send_signal(signal.SIGINT)
                 process.wait(30)

@@ -61,6 +61,11 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("recordings", mode="before")
+    @classmethod
+    def _nowhere(cls, value: object) -> object:
+        return value or None
+
     @field_validator("valkey_url")
     @classmethod
     def _spell(cls, value: str | None) -> str | None:

@@ -1,10 +1,10 @@
 """The media engines of this node, and what the effects of the core mean to the one that carries a call."""
 
+import asyncio
 from collections.abc import Callable, Iterable
-from typing import assert_never
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from signalling.media.port import MediaEngine
+from signalling.media.port import MediaEngine, OnRecorded, RecordingRefused
 from signalling.protocol.effects import (
     CarriedOver,
     Close,
@@ -15,6 +15,7 @@ from signalling.protocol.effects import (
     Negotiate,
     OfferAgain,
     Returned,
+    RunRecording,
     Send,
     Silence,
 )
@@ -26,7 +27,10 @@ from signalling.stays import Stays
 
 
 class Engines:
-    """One for each topology. `send` writes an answer of the core to a socket."""
+    """One for each topology.
+
+    `send` writes an answer of the core to a socket; `recorded` is told of recordings that are over.
+    """
 
     def __init__(
         self,
@@ -34,11 +38,15 @@ class Engines:
         stays: Stays,
         reports: Reports,
         send: Callable[[Send], None],
+        recorded: OnRecorded,
     ) -> None:
         self._engines: dict[Topology, MediaEngine] = {engine.topology: engine for engine in engines}
         self._stays = stays
         self._reports = reports
         self._send = send
+        self._tasks: set[asyncio.Task[object]] = set()
+        for engine in self._engines.values():
+            engine.tell_recordings(recorded)
 
     async def open(self) -> None:
         """Make them ready. Raises `OSError` when a port of theirs is taken."""
@@ -76,18 +84,12 @@ class Engines:
                     pass
                 case Entered() | Left() | CarriedOver():
                     await self._move(engine, room, effect)
+                case RunRecording():
+                    await self._record(engine, room, effect)
                 case Negotiate():
                     await self._negotiate(engine, room, effect)
-                case Returned():
-                    await engine.returned(room.call_id, effect.participant_id)
-                case OfferAgain():
-                    await engine.offer_again(room.call_id, effect.participant_id, anew=effect.anew)
-                case Silence():
-                    await engine.mute(room.call_id, effect.participant_id, effect.sources)
-                case Look():
-                    await engine.look(room.call_id, effect.participant_id, effect.tracks)
                 case _:
-                    assert_never(effect)
+                    await _pass_on(engine, room.call_id, effect)
 
     async def _move(self, engine: MediaEngine, room: Room, effect: Entered | Left | CarriedOver) -> None:
         match effect:
@@ -108,6 +110,27 @@ class Engines:
         if stay is not None:
             await engine.admit(stay.terms)
 
+    async def _record(self, engine: MediaEngine, room: Room, effect: RunRecording) -> None:
+        if not effect.on:
+            await self._stop_recording(engine, room)
+            return
+        try:
+            await engine.record(room.call_id, uuid4())
+        except RecordingRefused as refusal:
+            for said in room.unrecorded(str(refusal)):
+                if isinstance(said, Send):
+                    self._send(said)
+        if not room.consent.is_running(effect.run):
+            # While the engine made ready somebody came in, or said no.
+            await self._stop_recording(engine, room)
+
+    async def _stop_recording(self, engine: MediaEngine, room: Room) -> None:
+        """From now on nothing is recorded; nobody waits until the disk has the rest."""
+        task = asyncio.create_task(engine.stop_recording(room.call_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.sleep(0)
+
     async def _negotiate(self, engine: MediaEngine, room: Room, effect: Negotiate) -> None:
         try:
             await engine.signal(room.call_id, effect.sender, effect.signal)
@@ -116,3 +139,17 @@ class Engines:
             about = effect.signal.type
             for answer in room.refuse(effect.sender, refusal.code, refusal.detail, about):
                 self._send(answer)
+
+
+async def _pass_on(
+    engine: MediaEngine, call_id: UUID, effect: Returned | OfferAgain | Silence | Look
+) -> None:
+    match effect:
+        case Returned():
+            await engine.returned(call_id, effect.participant_id)
+        case OfferAgain():
+            await engine.offer_again(call_id, effect.participant_id, anew=effect.anew)
+        case Silence():
+            await engine.mute(call_id, effect.participant_id, effect.sources)
+        case Look():
+            await engine.look(call_id, effect.participant_id, effect.tracks)

@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -20,7 +21,7 @@ from signalling.contracts.calls import (
 from signalling.contracts.tickets import CallTicket
 from signalling.engines import Engines
 from signalling.facts import FactKeeper
-from signalling.media.port import Admission, MediaEngine, Outlet
+from signalling.media.port import Admission, MediaEngine, Outlet, Recording, TakeEnd
 from signalling.protocol.codes import CloseCode, ErrorCode
 from signalling.protocol.effects import (
     CarriedOver,
@@ -40,6 +41,12 @@ from signalling.settings import Settings
 from signalling.stays import Link, Stay, Stays
 
 REMEMBERED_COMMANDS = 10_000
+BROKEN_OFF: dict[TakeEnd | None, str] = {
+    "too_long": "The recording has reached its greatest length. Begin another one if you need it.",
+    "disk_full": "The recording has ended, as there is no room left for it. What was recorded is kept.",
+    "disk_slow": "The recording has ended, as the disk was too slow. What was recorded is kept.",
+    "disk_failed": "The recording has ended, as it could not be written. What was recorded is kept.",
+}
 EngineFactory = Callable[[Outlet], MediaEngine]
 
 log = structlog.get_logger()
@@ -64,7 +71,11 @@ class Hub:
         self._reports = Reports(settings.node, facts, clock)
         self._stays = Stays()
         self._engines = Engines(
-            [make(self._deliver) for make in engines], self._stays, self._reports, self._send
+            [make(self._deliver) for make in engines],
+            self._stays,
+            self._reports,
+            self._send,
+            self._recorded,
         )
         self._obeyed: OrderedDict[UUID, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -258,6 +269,13 @@ class Hub:
         for send in room.deliver(to, told) if room is not None else ():
             self._send(send)
 
+    def _recorded(self, call_id: UUID, recording: Recording) -> None:
+        """A take is over. When nobody wanted it to be, they are told."""
+        self._reports.recording(recording)
+        room, why = self.rooms.get(call_id), BROKEN_OFF.get(recording.ended)
+        if room is not None and why is not None:
+            self._in_background(self._carry_out(room, room.unrecorded(why)))
+
     def _send(self, effect: Send) -> None:
         stay = self._stays.get(effect.to)
         if stay is not None:
@@ -272,7 +290,10 @@ class Hub:
 
     def _expire(self, room: Room) -> None:
         effects = room.expire(asyncio.get_running_loop().time())
-        task = asyncio.create_task(self._carry_out(room, effects))
+        self._in_background(self._carry_out(room, effects))
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -283,6 +304,7 @@ class Hub:
                 call_id,
                 grace=self._settings.resume_grace_seconds,
                 heartbeat=self._settings.heartbeat_seconds,
+                may_be_recorded=self._settings.recordings is not None,
             )
         return room
 

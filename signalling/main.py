@@ -54,6 +54,7 @@ def engines_of(settings: Settings) -> tuple[EngineFactory, ...]:
             host=settings.media_host,
             port=settings.media_port or 0,
             addresses=settings.media_addresses,
+            recordings=settings.recordings,
         )
 
     return (DirectEngine, embedded)

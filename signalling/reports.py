@@ -1,4 +1,4 @@
-"""What app is told of the calls here: who came and went, and how well they were connected."""
+"""What app is told of the calls here: who was in them, how well connected, and what was recorded."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,12 +8,15 @@ import structlog
 
 from signalling.contracts.calls import (
     CallForwarded,
+    CallRecorded,
     ParticipantJoined,
     ParticipantLeft,
     ParticipantQuality,
+    RecordedPart,
     StayQuality,
 )
 from signalling.facts import FactKeeper
+from signalling.media.port import Recording
 from signalling.protocol.effects import CarriedOver, Entered, Left
 from signalling.protocol.room import Room
 
@@ -48,6 +51,26 @@ class Reports:
         """How somebody's connection was until now."""
         said = self._said(room) | _of(participant_id, membership_id)
         self._facts.keep(ParticipantQuality.model_validate({**said, "quality": measured}))
+
+    def recording(self, recording: Recording) -> None:
+        """A take is over."""
+        files = [
+            RecordedPart(**{name: getattr(each, name) for name in RecordedPart.model_fields})
+            for each in recording.files
+        ]
+        self._facts.keep(
+            CallRecorded(
+                id=recording.take_id,
+                node=self._node,
+                call_id=recording.call_id,
+                started_at=recording.started_at,
+                duration_ms=recording.duration_ms,
+                ended=recording.ended or "interrupted",
+                cut=recording.cut,
+                files=tuple(files),
+                at=self.now(),
+            )
+        )
 
     def _said(self, room: Room) -> dict[str, object]:
         return {

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     media_host: str = "127.0.0.1"
     media_port: int | None = Field(default=None, ge=0, le=65535)
     media_addresses: Annotated[tuple[str, ...], NoDecode] = ()
+    recordings: Path | None = None
     node: str = Field(default="", max_length=100)
     jwks: str = ""
     issuer: str = ""
@@ -63,6 +64,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("recordings", mode="before")
+    @classmethod
+    def _nowhere(cls, value: object) -> object:
+        return value or None
 
     @field_validator("media_addresses")
     @classmethod

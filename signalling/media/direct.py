@@ -10,7 +10,7 @@ from signalling.media.description import (
     relay_only_candidate,
     relay_only_description,
 )
-from signalling.media.port import Admission, Outlet, Recording, RecordingRefused
+from signalling.media.port import Admission, OnRecorded, Outlet, Recording, RecordingRefused
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import (
     Answer,
@@ -34,6 +34,9 @@ class DirectEngine:
     def __init__(self, outlet: Outlet) -> None:
         self._outlet = outlet
         self._calls: dict[UUID, dict[UUID, Admission]] = {}
+
+    def tell_recordings(self, to: OnRecorded) -> None:
+        pass
 
     async def open(self) -> None:
         pass

@@ -5,7 +5,7 @@ calls its `Outlet` whenever it has an answer, an offer or a candidate for one pa
 participant are called one after the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -72,6 +72,10 @@ class RecordingRefused(Exception):
         self.reason = reason
 
 
+OnRecorded = Callable[[UUID, Recording], None]
+"""Told of every recording of a call that is over, also of those that are finished after a crash."""
+
+
 class Outlet(Protocol):
     """How an engine speaks: may be called at any time, never waits."""
 
@@ -82,6 +86,9 @@ class MediaEngine(Protocol):
     """Carries the media of the calls of one topology."""
 
     topology: Topology
+
+    def tell_recordings(self, to: OnRecorded) -> None:
+        """From now on tell `to` of every recording that is over."""
 
     async def open(self) -> None:
         """Take what the engine needs of the machine. Raises `OSError`."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from signalling.contracts.calls import StayQuality
 from signalling.media.description import check_candidate, check_description
-from signalling.media.port import Admission, Outlet, Recording, RecordingRefused
+from signalling.media.port import Admission, OnRecorded, Outlet, Recording, RecordingRefused
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import Answer, AnswerFrom, CandidateFrom, Offer, OfferFrom, Signal
 from signalling.protocol.negotiation import SignalRefused
@@ -23,6 +23,9 @@ class ScriptedEngine:
         self._answers = deque(answers)
         self._calls: dict[UUID, dict[UUID, Admission]] = {}
         self.heard: list[Signal] = []
+
+    def tell_recordings(self, to: OnRecorded) -> None:
+        pass
 
     async def open(self) -> None:
         pass

@@ -16,6 +16,7 @@ class ErrorCode(StrEnum):
     INVALID_CANDIDATE = "invalid_candidate"
     TOO_MANY_CANDIDATES = "too_many_candidates"
     NOT_PERMITTED = "not_permitted"
+    RECORDING_UNAVAILABLE = "recording_unavailable"
     TOO_MUCH_MEDIA = "too_much_media"
     UNKNOWN_STREAM = "unknown_stream"
 

@@ -56,6 +56,14 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class RunRecording:
+    """Begin recording number `run` of the call, or end it."""
+
+    run: int
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Negotiate:
     """Hand a checked signal to the media engine."""
 
@@ -85,7 +93,19 @@ class Left:
     reason: LeaveReason
 
 
-Effect = Send | Close | Negotiate | Look | Silence | OfferAgain | CarriedOver | Entered | Returned | Left
+Effect = (
+    Send
+    | Close
+    | Negotiate
+    | Look
+    | Silence
+    | RunRecording
+    | OfferAgain
+    | CarriedOver
+    | Entered
+    | Returned
+    | Left
+)
 
 
 class Refused(Exception):

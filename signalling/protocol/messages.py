@@ -30,6 +30,8 @@ from signalling.protocol.parts import (
     Participant,
     Pc,
     PublishedTrack,
+    RecordingNow,
+    RecordingState,
     Resume,
     Score,
     Sdp,
@@ -109,6 +111,13 @@ class Forward(Part):
     type: Literal["forward"] = "forward"
 
 
+class Record(Part):
+    """Yes or no to a recording of the call; the first yes asks everybody else for theirs."""
+
+    type: Literal["record"] = "record"
+    agree: bool
+
+
 class View(Part):
     """How large each picture is shown: what nobody looks at is not sent. Replaces the last one."""
 
@@ -146,7 +155,7 @@ class Ping(Part):
 
 Signal = Offer | Answer | Candidate
 ClientMessage = Annotated[
-    Hello | Offer | Answer | Candidate | Restart | Forward | View | Media | Mute | Leave | Ping,
+    Hello | Offer | Answer | Candidate | Restart | Forward | Record | View | Media | Mute | Leave | Ping,
     Field(discriminator="type"),
 ]
 client_adapter: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
@@ -171,6 +180,7 @@ class Welcome(_Numbered):
     topology: Topology
     heartbeat_seconds: float
     grace_seconds: float
+    recording: RecordingNow
     participants: tuple[Participant, ...]
 
 
@@ -254,6 +264,14 @@ class Promoted(_Numbered):
     topology: Literal["forwarded"] = "forwarded"
 
 
+class Recording(_Numbered):
+    """Whether the call is recorded, or who agreed to it, has changed. It is recorded while this is `on`."""
+
+    type: Literal["recording"] = "recording"
+    state: RecordingState
+    agreed: tuple[UUID, ...]
+
+
 class Speakers(_Numbered):
     """Who speaks now, the dominant one first."""
 
@@ -321,6 +339,7 @@ Numbered = (
     | AnswerFrom
     | CandidateFrom
     | Promoted
+    | Recording
     | Speakers
     | TrackState
     | Muted

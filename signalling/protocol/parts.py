@@ -18,6 +18,7 @@ MAX_GENERATION = 1_000_000
 
 Topology = Literal["direct", "forwarded"]
 Source = Literal["microphone", "camera", "screen", "screen_audio"]
+RecordingState = Literal["unavailable", "off", "asked", "on"]
 ConnectionState = Literal["online", "reconnecting"]
 LeaveReason = Literal["left", "connection_lost", "replaced", "removed", "call_ended", "server_stopped"]
 EndReason = Literal["left", "replaced", "removed", "call_ended", "server_stopped"]
@@ -132,6 +133,13 @@ class Figures(Part):
     bitrate_down: float
     sending: tuple[SentPicture, ...]
     receiving: tuple[ReceivedPicture, ...]
+
+
+class RecordingNow(Part):
+    """Whether the call is recorded, and which participants have agreed to it."""
+
+    state: RecordingState
+    agreed: tuple[UUID, ...]
 
 
 class Participant(Part):

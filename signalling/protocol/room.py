@@ -10,6 +10,7 @@ from uuid import UUID
 
 from signalling.protocol import muting
 from signalling.protocol.codes import CloseCode, ErrorCode
+from signalling.protocol.consent import Consent
 from signalling.protocol.effects import (
     CarriedOver,
     Close,
@@ -42,6 +43,7 @@ from signalling.protocol.messages import (
     ParticipantLeft,
     Ping,
     Promoted,
+    Record,
     Restart,
     Signal,
     Told,
@@ -70,7 +72,13 @@ class Room:
     """One call on this node."""
 
     def __init__(
-        self, call_id: UUID, *, topology: Topology = "direct", grace: float = 15.0, heartbeat: float = 5.0
+        self,
+        call_id: UUID,
+        *,
+        topology: Topology = "direct",
+        grace: float = 15.0,
+        heartbeat: float = 5.0,
+        may_be_recorded: bool = False,
     ) -> None:
         self.call_id = call_id
         self.topology = topology
@@ -80,6 +88,7 @@ class Room:
         self.epoch = 0
         self.peers: dict[UUID, Peer] = {}
         self.generations = Generations(topology)
+        self.consent = Consent(possible=may_be_recorded)
         self._entries = 0
         self._removed_until: dict[UUID, float] = {}
         self._ended_until: float | None = None
@@ -150,13 +159,14 @@ class Room:
         self._entries += 1
         peer = Peer(who=who, order=self._entries, media=muting.allowed(who, media))
         peer.move(Hello)
-        effects: list[Effect] = [Entered(who.participant_id, who.membership_id), self._welcome(peer, token)]
         older = list(self.peers.values())
+        interrupted = self.consent.entered(older)
+        effects: list[Effect] = [Entered(who.participant_id, who.membership_id), self._welcome(peer, token)]
         self.peers[who.participant_id] = peer
         if older:
             # Everybody who is here already is polite towards the newcomer, so one encoding fits all of them.
             effects += tell_all(older, ParticipantJoined(participant=peer.seen_by(older[0])))
-        return [*effects, *muting.silences([peer])]
+        return [*interrupted, *effects, *muting.silences([peer])]
 
     # What participants send
 
@@ -170,8 +180,8 @@ class Room:
         match message:
             case Ping():
                 return [Send(participant, PONG_FRAME)]
-            case Media() | Mute():
-                return self._say_media(peer, message)
+            case Media() | Mute() | Record():
+                return self._say(peer, message)
             case Offer() | Answer() | Candidate() | Restart() | Forward() | View():
                 return self._about_paths(peer, message)
             case Leave():
@@ -274,6 +284,7 @@ class Room:
             topology=self.topology,
             heartbeat_seconds=self.heartbeat,
             grace_seconds=self.grace,
+            recording=self.consent.now(),
             participants=others,
         )
         return Send(peer.who.participant_id, frame(resumed_from or 0, body(welcome)))
@@ -308,13 +319,21 @@ class Room:
             return [*self.refuse(me, refusal.code, refusal.detail, message.type)]
         return [OfferAgain(me, anew)]
 
-    def _say_media(self, peer: Peer, message: Media | Mute) -> list[Effect]:
+    def _say(self, peer: Peer, message: Media | Mute | Record) -> list[Effect]:
         try:
-            if isinstance(message, Mute):
-                return muting.mute(peer, self.peers, message, self.topology)
-            return muting.say(peer, self.peers.values(), message)
+            match message:
+                case Mute():
+                    return muting.mute(peer, self.peers, message, self.topology)
+                case Record():
+                    return self.consent.say(peer, self.peers.values(), message, self.promote)
+                case Media():
+                    return muting.say(peer, self.peers.values(), message)
         except SignalRefused as refusal:
             return [*self.refuse(peer.who.participant_id, refusal.code, refusal.detail, message.type)]
+
+    def unrecorded(self, detail: str) -> list[Effect]:
+        """The engine cannot record, or not any more: everybody is told why."""
+        return self.consent.failed(detail, self.peers.values())
 
     def _connection(self, peer: Peer, state: ConnectionState) -> list[Effect]:
         message = ParticipantConnection(participant_id=peer.who.participant_id, state=state)
@@ -367,8 +386,10 @@ class Room:
         return [*goodbye, Close(me, code), Left(me, peer.who.membership_id, reason)]
 
     def _tell_of_leaving(self, peer: Peer, reason: LeaveReason) -> list[Effect]:
-        message = ParticipantLeft(participant_id=peer.who.participant_id, reason=reason)
-        return tell_all(self.peers.values(), message)
+        me, peers = peer.who.participant_id, self.peers.values()
+        return tell_all(peers, ParticipantLeft(participant_id=me, reason=reason)) + self.consent.left(
+            me, peers
+        )
 
     def _others(self, peer: Peer) -> list[Peer]:
         return [other for other in self.peers.values() if other is not peer]

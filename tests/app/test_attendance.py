@@ -129,7 +129,7 @@ async def test_what_was_told_is_what_people_read(room: Room) -> None:
 
 async def test_the_latest_quality_counts_whatever_comes_first(room: Room) -> None:
     stay = room.stay(ago=200)
-    facts = [stay.quality(60, 4.0), stay.quality(120, 4.8), stay.joined(), stay.left(130)]
+    facts: list[Fact] = [stay.quality(60, 4.0), stay.quality(120, 4.8), stay.joined(), stay.left(130)]
     path = f"/v1/meetings/{room.meeting['id']}/attendance"
     for order in permutations(facts):
         await room.tell(*order, *order)

@@ -10,7 +10,7 @@ from tests.e2e.served import Served
 from tests.e2e.test_circle_calls import circle_call
 from tests.e2e.test_pages import serious_findings
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
 NAME = "Priya Raman"
 
@@ -39,22 +39,26 @@ async def test_the_lead_of_a_circle_mutes_somebody(served: Served) -> None:
     async with circle_call(served) as (lead, priya, ben):
         await decodes_all(ben, 2)
         assert await ben.get_by_role("button", name=re.compile(r"^Mute ")).count() == 0
+        loud = await heard_of_priya(ben)
         await mute(lead)
         button = priya.get_by_role("button", name=re.compile("Muted by Aroha"))
         await expect(button).to_be_visible()
         assert await serious_findings(priya) == []
         await expect(ben.locator(".plate", has_text=NAME)).to_contain_text("microphone off")
-        await ben.wait_for_timeout(500)
-        assert await heard_of_priya(ben) == 0
+        await ben.wait_for_timeout(1_000)
+        assert await heard_of_priya(ben) < loud / 100
         await button.click()
         await expect(priya.get_by_role("button", name=re.compile("^Microphone on"))).to_be_visible()
         await decodes_all(ben, 2)
 
+        # What the decoder makes up for what is missing fades away.
         await priya.evaluate("mentorspanCall.muting.heard = () => {}")
         await mute(lead)
         await expect(ben.locator(".plate", has_text=NAME)).to_contain_text("microphone off")
-        await ben.wait_for_timeout(500)
-        assert await heard_of_priya(ben) == 0, "her client does not obey, and the server holds her sound back"
+        await ben.wait_for_timeout(1_000)
+        assert await heard_of_priya(ben) < loud / 100, (
+            "her client does not obey, and the server holds her sound back"
+        )
 
 
 async def test_a_weak_connection_is_said_in_words(served: Served) -> None:
@@ -67,13 +71,14 @@ async def test_a_weak_connection_is_said_in_words(served: Served) -> None:
         assert figures["bitrate_up"] > 0
         assert figures["bitrate_down"] > 0
         assert await lead.get_by_text("Weak connection").count() == 0
-        for page, whose in (
-            (lead, "[...mentorspanCall.participants.keys()][0]"),
-            (ben, "mentorspanCall.participantId"),
+        first = "[...mentorspanCall.participants.keys()][0]"
+        for page, whose, words in (
+            (lead, first, "Weak connection"),
+            (ben, "mentorspanCall.participantId", "Your connection is weak"),
         ):
             await page.evaluate(f"""() => {{
               mentorspanCall.scores.heard({{ scores: [{{ participant_id: {whose}, score: 2 }}], own: null }});
               mentorspanCall.dispatchEvent(new CustomEvent("change"));
             }}""")
-            await expect(page.get_by_text("Weak connection")).to_be_visible()
+            await expect(page.get_by_text(words)).to_be_visible()
             assert await serious_findings(page) == []

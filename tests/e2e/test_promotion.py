@@ -1,5 +1,6 @@
 """A direct call between colleagues becomes a forwarded one, and nobody leaves it or loses sight."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -51,8 +52,15 @@ async def colleagues_meeting_now(served: Served) -> str:
     jack, mei = [await as_person(served, email) for email in COLLEAGUES]
     own, other = [(await each.ok("GET", "/v1/me"))["memberships"][0]["id"] for each in (jack, mei)]
     body = {"membership_id": own, "counterpart_id": other, "kind": "peers", "note": "Please."}
-    pairing = await jack.ok("POST", "/v1/pairings", body)
-    await mei.ok("POST", f"/v1/pairings/{pairing['id']}/accept")
+    for old in (await jack.ok("GET", "/v1/meetings"))["items"]:
+        if "cancel" in old["may"]:
+            await jack.ok("POST", f"/v1/meetings/{old['id']}/cancel")
+    known = [
+        row for row in (await jack.ok("GET", "/v1/pairings?status=active"))["items"] if row["kind"] == "peers"
+    ]
+    pairing = known[0] if known else await jack.ok("POST", "/v1/pairings", body)
+    if not known:
+        await mei.ok("POST", f"/v1/pairings/{pairing['id']}/accept")
     body = {"starts_at": datetime.now(UTC).isoformat(), "duration_minutes": 30, "zone": "Europe/London"}
     proposed = await jack.ok("POST", f"/v1/pairings/{pairing['id']}/meetings", body)
     await mei.ok("POST", f"/v1/meetings/{proposed['id']}/accept")
@@ -78,6 +86,42 @@ async def direct_call(served: Served, meeting_id: str) -> AsyncIterator[list[Pag
         yield pages
 
 
+async def test_a_recording_is_asked_for_agreed_to_seen_and_ended(served: Served) -> None:
+    async with direct_call(served, await colleagues_meeting_now(served)) as (jack, mei):
+        await jack.get_by_role("button", name="Record", exact=True).click()
+        await expect(jack.get_by_text("Recording begins when Mei has agreed.")).to_be_visible()
+        await expect(mei.get_by_text("Jack Sullivan asks to record this call.").first).to_be_visible()
+        assert await topology(mei) == "direct", "nothing has begun"
+        await mei.get_by_role("button", name="Agree to the recording").click()
+        for page in (jack, mei):
+            await expect(page.get_by_text("This call is recorded.", exact=True)).to_be_visible()
+            assert await topology(page) == "forwarded"
+            await until_forwarded(page)
+        await jack.wait_for_timeout(3000)
+        await mei.get_by_role("button", name="Stop recording").click()
+        for page in (jack, mei):
+            await expect(page.get_by_text("This call is recorded.", exact=True)).to_have_count(0)
+        for _ in range(100):
+            found = [json.loads(path.read_text()) for path in served.recordings.glob("*/*/manifest.json")]
+            if found and found[0]["ended"]:
+                break
+            await jack.wait_for_timeout(100)
+        (take,) = found
+        assert (take["ended"], len(take["files"])) == ("stopped", 2)
+        for file in take["files"]:
+            assert set(file["sources"]) == {"microphone", "camera"}
+            assert file["duration_ms"] > 2000
+
+
+async def until_forwarded(page: Page) -> None:
+    """Wait until the direct connection is closed."""
+    for _ in range(60):
+        if await connections(page) == ["publish", "subscribe"]:
+            return
+        await page.wait_for_timeout(250)
+    raise AssertionError(await connections(page))
+
+
 async def topology(page: Page) -> str:
     found: str = await page.evaluate("mentorspanCall.topology")
     return found
@@ -100,11 +144,7 @@ async def test_sharing_a_screen_moves_a_direct_call_to_the_server(served: Served
         await expect(mei.get_by_label("Screen of Jack Sullivan")).to_be_visible()
         for page in pages:
             assert await topology(page) == "forwarded"
-            for _ in range(40):
-                if await connections(page) == ["publish", "subscribe"]:
-                    break
-                await page.wait_for_timeout(250)
-            assert await connections(page) == ["publish", "subscribe"]
+            await until_forwarded(page)
             await sees_and_hears(page)
             (other,) = (await received(page)).values()
             assert other["framesDecoded"] > 0

@@ -54,10 +54,10 @@ class CallsSocket(ABC):
         await self._open({"resume": token})
 
     async def _open(self, proof: dict[str, Any]) -> None:
-        self._socket = await connect(self.ticket["socket_url"], proxy=None, open_timeout=5)
+        self._socket = await connect(self.ticket["socket_url"], proxy=None, open_timeout=20)
         hello = {"type": "hello", "version": 1, "media": self.media, **proof}
         await self._socket.send(json.dumps(hello))
-        first = json.loads(await asyncio.wait_for(self._socket.recv(), 5))
+        first = json.loads(await asyncio.wait_for(self._socket.recv(), 20))
         if first["type"] != "welcome":
             self.errors.append(first)
             raise ConnectionRefusedError(f"{first.get('code')}: {first.get('detail')}")

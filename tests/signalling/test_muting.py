@@ -157,7 +157,7 @@ def test_a_promoted_call_is_told_what_is_off() -> None:
 
 async def trio(world: World, call_id: UUID) -> tuple[Client, Client, Client]:
     """A lead who may mute, and two who may not."""
-    found = []
+    found: list[Client] = []
     for permissions in (("publish", "subscribe", "moderate"), ("publish", "subscribe"), ("publish",)):
         client = await world.join(call_id, topology="forwarded", permissions=permissions)
         for earlier in found:

@@ -17,6 +17,7 @@ from signalling.protocol.effects import (
     Left,
     Negotiate,
     Refused,
+    RunRecording,
     Send,
     Silence,
 )
@@ -32,6 +33,7 @@ from signalling.protocol.messages import (
     Offer,
     OfferFrom,
     Ping,
+    Record,
 )
 from signalling.protocol.parts import MediaState, Pc, PublishedTrack, Source
 from signalling.protocol.peer import Entrant, State
@@ -41,7 +43,7 @@ from tests.signalling.world import SDP
 MEMBERSHIPS = [UUID(int=number) for number in range(1, 5)]
 media_states = st.builds(MediaState, audio=st.booleans(), video=st.booleans())
 STRANGER = UUID(int=999)
-SAID = ["offer", "answer", "candidate", "media", "mute", "ping", "forward", "hello"]
+SAID = ["offer", "answer", "candidate", "media", "mute", "ping", "forward", "record", "record", "hello"]
 SOURCES: list[Source] = ["microphone", "camera", "screen", "screen_audio"]
 
 
@@ -50,7 +52,7 @@ class Calls(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.room = Room(uuid4(), grace=5)
+        self.room = Room(uuid4(), grace=5, may_be_recorded=True)
         self.now = 0.0
         self.ever: list[UUID] = []
         self.entered: list[UUID] = []
@@ -59,6 +61,8 @@ class Calls(RuleBasedStateMachine):
         self.seqs: dict[UUID, int] = {}
         self.rosters: dict[UUID, set[str]] = {}
         self.promotions = 0
+        self.recorded = False
+        self.agreed: set[UUID] = set()
         self.silenced: dict[UUID, frozenset[Source]] = {}
         """What the engine was told."""
 
@@ -81,6 +85,9 @@ class Calls(RuleBasedStateMachine):
                     assert (effect.signal.pc == "direct") == (self.room.topology == "direct")
                 case CarriedOver():
                     self.promotions += 1
+                case RunRecording():
+                    assert effect.on != self.recorded, "begun twice, or ended twice"
+                    self.recorded = effect.on
                     self.silenced = dict.fromkeys(self.silenced, frozenset())
                 case Silence():
                     self.silenced[effect.participant_id] = effect.sources
@@ -141,8 +148,12 @@ class Calls(RuleBasedStateMachine):
                 message = Ping()
             case "forward":
                 message = Forward()
+            case "record":
+                message = Record(agree=data.draw(st.sampled_from([True, True, True, False])))
             case _:
                 message = Hello(version=1, ticket="t" * 20, media=MediaState(audio=True, video=True))
+        if isinstance(message, Record) and sender in self.room.peers:
+            self.agreed = self.agreed | {sender} if message.agree else set()
         self.run(self.room.receive(sender, message))
 
     @rule(data=st.data())
@@ -224,6 +235,12 @@ class Calls(RuleBasedStateMachine):
         assert len({peer.who.membership_id for peer in peers}) == len(peers)
         assert all(peer.state in (State.ONLINE, State.RECONNECTING) for peer in peers)
         assert all((peer.deadline is None) == (peer.state is State.ONLINE) for peer in peers)
+
+    @invariant()
+    def nobody_is_recorded_who_did_not_agree(self) -> None:
+        assert not self.recorded or self.agreed >= self.room.peers.keys()
+        assert self.recorded == (self.room.consent.state == "on")
+        assert not self.recorded or (len(self.room.peers) > 1 and self.room.topology == "forwarded")
 
     @invariant()
     def whoever_is_online_has_the_true_roster(self) -> None:

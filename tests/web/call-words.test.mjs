@@ -7,7 +7,7 @@ const NAMES = ["Amina Yusuf", "Ben Carter", "Dele Adeyemi", "Eve Okafor", "Farid
 const somebody = (name, more = {}) => ({ id: name, name, audio: true, video: true, state: "online", ...more });
 const callWith = (people, more = {}) => ({
   state: "connecting", topology: "forwarded", quality: "good", flowing: false,
-  participants: new Map(people.map((each) => [each.id, each])), connectionWith: () => "new", streamOf: () => null, ...more,
+  participants: new Map(people.map((each) => [each.id, each])), connectionWith: () => "new", streamOf: () => null, scores: { isWeak: () => false }, ...more,
 });
 const people = (count) => NAMES.slice(0, count).map((name) => somebody(name));
 
@@ -17,6 +17,12 @@ test("those who are waited for are named, while they are few", () => {
   assert.equal(connectionWords(callWith(people(3))), "Connecting to Amina, Ben and Dele …");
   assert.equal(connectionWords(callWith(people(5))), "Connecting to 5 people …");
   assert.equal(connectionWords(callWith([somebody("Ben", { audio: false, video: false })])), "Connecting …");
+});
+
+test("my own weak connection is said where the connection is spoken of", () => {
+  const connected = { state: "connected" };
+  assert.equal(connectionWords(callWith(people(2), connected)), "Connection: good");
+  assert.equal(connectionWords(callWith(people(2), { ...connected, scores: { isWeak: () => true } })), "Your connection is weak");
 });
 
 test("a lost socket is told from a lost connection", () => {

@@ -16,7 +16,7 @@ export const person = (id, more = {}) => ({
 });
 const welcome = (more = {}) => ({
   type: "welcome", seq: 0, version: 1, call_id: "c", participant_id: "me", resume_token: "r1", resumed: false,
-  topology, heartbeat_seconds: 5, grace_seconds: 15, participants: [person("other")], ...more,
+  topology, recording: { state: "off", agreed: [] }, heartbeat_seconds: 5, grace_seconds: 15, participants: [person("other")], ...more,
 });
 
 export const settle = async () => {

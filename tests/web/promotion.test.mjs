@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { FakePeerConnection, FakeTrack } from "./browser.mjs";
-import { comeBack, enter, hear, leave, offered, person, sent, settle, wait } from "./calling.mjs";
+import { browser, comeBack, enter, hear, leave, offered, person, sent, settle, wait } from "./calling.mjs";
 
 /** @type {Awaited<ReturnType<typeof enter>>} */
 let call;
@@ -108,4 +108,15 @@ test("a screen that is shared in a direct call is sent once the server carries i
   assert.equal(sent("forward").length, 1);
   await promoted();
   assert.deepEqual(sent("offer").at(-1).tracks.map(({ source }) => source), ["microphone", "camera", "screen"]);
+});
+
+test("on another network new paths are looked for at once, on every connection that the call has now", async () => {
+  await connected();
+  browser.happens("online");
+  assert.equal(direct().restarts, 1);
+  await promoted();
+  await offered([["1", "other", "camera"]]);
+  await decoded(5);
+  browser.happens("online");
+  assert.deepEqual([direct().restarts, publish().restarts, sent("restart").length], [1, 1, 1]);
 });

@@ -2,6 +2,7 @@ import { CallSocket } from "./socket.js";
 import { configurationOf } from "./link.js";
 import { Muting } from "./muting.js";
 import { figuresOf, receivedBy, Watch } from "./quality.js";
+import { Recording } from "./recording.js";
 import { Route } from "./route.js";
 import { Scores } from "./scores.js";
 import { Views } from "./views.js";
@@ -15,9 +16,8 @@ import { Views } from "./views.js";
  *
  * Events: `change` (anything below changed), `joined` and `left` (detail: the participant, and why they left),
  * `media` (somebody muted or unmuted), `screen` (detail: the participant, and whether they share it now),
- * `muted` (detail.source, detail.name: who silenced it),
- * `speakers` (detail.speakers: others speak now, or nobody does),
- * `ended` (detail.reason), `trouble` (detail.code, detail.words).
+ * `muted` (detail.source, detail.name: who silenced it), `speakers` (detail.speakers: others speak now, or nobody),
+ * `recording` (detail.state, detail.before), `ended` (detail.reason), `trouble` (detail.code, detail.words).
  */
 
 /** @import { Sources } from "./paths.js" */
@@ -44,6 +44,7 @@ export class Call extends EventTarget {
   /** How well everybody is connected to the server of a forwarded call. */
   scores = new Scores();
   muting = new Muting(this);
+  recording = new Recording(this);
   #online = false;
   #route;
   /** @type {RTCConfiguration} */
@@ -201,8 +202,7 @@ export class Call extends EventTarget {
 
   /** Whether sound and picture go both ways, however the socket may be. */
   get flowing() {
-    const states = this.#route.states();
-    return states.length > 0 && states.every((state) => state === "connected");
+    return this.#route.flowing;
   }
 
   /** Everything the browser measures, one entry per peer connection. */
@@ -249,6 +249,7 @@ export class Call extends EventTarget {
       case "track_state": return this.#route.told(message);
       case "speakers": return this.#speak(message.participant_ids);
       case "quality": this.scores.heard(message); return this.#changed();
+      case "recording": this.recording.heard(message); return this.#changed();
       case "muted": return this.muting.heard(message);
       case "error": return this.#emit("trouble", { code: message.code, words: message.detail });
     }
@@ -263,6 +264,7 @@ export class Call extends EventTarget {
       if (!present.has(id)) this.#departed(id, "connection_lost");
     }
     for (const participant of welcome.participants) this.participants.set(participant.id, participant);
+    this.recording.heard(welcome.recording);
     if (welcome.resumed && this.topology) this.#route.resumed();
     else {
       // In a new stay nothing of an earlier one goes on.
@@ -380,9 +382,7 @@ export class Call extends EventTarget {
   #currentState() {
     if (this.state === "ended") return "ended";
     if (!this.#online) return this.joinedAt ? "reconnecting" : "connecting";
-    const states = this.#route.states();
-    if (states.some((state) => state === "failed" || state === "disconnected")) return "reconnecting";
-    return states.every((state) => state === "connected") ? "connected" : "connecting";
+    return this.#route.state;
   }
 
   #changed() {

@@ -60,11 +60,15 @@ export type Said =
   | ({ type: "candidate"; to: string | null; candidate: CandidateLine | null } & Signal)
   | ({ type: "restart"; pc: "subscribe"; generation: number })
   | { type: "forward" }
+  | { type: "record"; agree: boolean }
   | { type: "view"; tracks: Viewed[] }
   | ({ type: "media" } & Media)
   | { type: "mute"; participant_id: string; source: Source }
   | { type: "leave" }
   | { type: "ping" };
+
+/** Whether the call is recorded, and who has agreed to it, the first of them first. */
+export interface RecordingNow { state: "unavailable" | "off" | "asked" | "on"; agreed: string[] }
 
 export interface Welcome {
   type: "welcome";
@@ -77,6 +81,7 @@ export interface Welcome {
   topology: "direct" | "forwarded";
   heartbeat_seconds: number;
   grace_seconds: number;
+  recording: RecordingNow;
   participants: Participant[];
 }
 
@@ -91,6 +96,7 @@ export type Heard =
   | TrackState
   | QualityTold
   | Muted
+  | ({ type: "recording"; seq: number } & RecordingNow)
   | { type: "promoted"; seq: number; topology: "forwarded" }
   | { type: "speakers"; seq: number; participant_ids: string[] }
   | { type: "error"; seq: number; code: string; detail: string; about: string | null }

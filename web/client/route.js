@@ -1,5 +1,6 @@
 import { Direct } from "./direct.js";
 import { Forwarded } from "./forwarded.js";
+import { whenElsewhere } from "./network.js";
 import { receivedBy } from "./quality.js";
 
 /**
@@ -27,6 +28,8 @@ export class Route {
   #moved = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** Be told no more of other networks. @type {() => void} */
+  #stay = () => undefined;
 
   /** @param {Surroundings} given */
   constructor(given) {
@@ -40,6 +43,7 @@ export class Route {
    */
   begin(topology, present) {
     this.close();
+    this.#stay = whenElsewhere(() => this.#now?.links().forEach(({ link }) => link.restart()));
     this.topology = topology;
     this.#now = this.#open(topology);
     this.#now.begin(present);
@@ -128,6 +132,19 @@ export class Route {
     return (serves ? before : this.#now?.states()) ?? [];
   }
 
+  /** Whether sound and picture go both ways. */
+  get flowing() {
+    const states = this.states();
+    return states.length > 0 && states.every((state) => state === "connected");
+  }
+
+  /** All that in one word. @returns {"connecting" | "connected" | "reconnecting"} */
+  get state() {
+    const states = this.states();
+    if (states.some((state) => state === "failed" || state === "disconnected")) return "reconnecting";
+    return states.every((state) => state === "connected") ? "connected" : "connecting";
+  }
+
   links() {
     return [...(this.#former?.links() ?? []), ...(this.#now?.links() ?? [])];
   }
@@ -139,6 +156,7 @@ export class Route {
 
   close() {
     clearTimeout(this.#timer);
+    this.#stay();
     this.#moved.clear();
     this.#former?.close();
     this.#now?.close();

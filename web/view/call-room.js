@@ -4,6 +4,7 @@ import { Icon, Title, Unread } from "./parts.js";
 import { Chat } from "./chat.js";
 import { useTalking } from "./live.js";
 import { ShareToggle, Toggle, useControls, useScreen } from "./call-controls.js";
+import { RecordingBar, RecordToggle, useRecording } from "./call-recording.js";
 import { Shortcuts, useShortcuts } from "./call-shortcuts.js";
 import { Stage } from "./call-stage.js";
 import { connectionWords, hereWords, withThem } from "./call-words.js";
@@ -79,6 +80,7 @@ function Beside({ conversation, beside }) {
 export function CallRoom({ meeting, call, devices, conversation }) {
   const { media, microphone, camera } = useControls({ call, devices });
   const screen = useScreen(call);
+  const recording = useRecording(call);
   const help = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const others = call ? [...call.participants.values()] : [];
   const beside = useBeside();
@@ -92,8 +94,9 @@ export function CallRoom({ meeting, call, devices, conversation }) {
   return html`<div class=${conversation && beside.open ? "room with-chat" : "room"}>
     <header class="room-top">
       <${Title} name=${`Call with ${withThem(meeting)}`}>${title}<//>
-      <p class=${`room-state ${call?.state ?? ""} ${call?.quality ?? ""}`}><span class="lamp" aria-hidden="true"></span><span role="status">${connectionWords(call)}</span></p>
+      <p class=${`room-state ${call?.state ?? ""} ${call?.scores.isWeak(call.participantId) ? "poor" : call?.quality ?? ""}`}><span class="lamp" aria-hidden="true"></span><span role="status">${connectionWords(call)}</span></p>
       <${Elapsed} since=${call?.joinedAt ?? null} />
+      <${RecordingBar} call=${call} />
     </header>
     <${Stage} call=${call} meeting=${meeting} camera=${devices.video.track} media=${media} />
     <p class="who-here">${hereWords(others)}${screen.sharing && " You share your screen."}${screen.trouble && html` <span role="alert">${screen.trouble}</span>`}</p>
@@ -101,6 +104,7 @@ export function CallRoom({ meeting, call, devices, conversation }) {
       <${Toggle} on=${media.audio} thing="Microphone" icon="mic" keys="Alt+M" onPress=${microphone} by=${call?.muting.by("microphone") ?? null} />
       <${Toggle} on=${media.video} thing="Camera" icon="video" keys="Alt+V" onPress=${camera} by=${call?.muting.by("camera") ?? null} />
       ${screen.possible && html`<${ShareToggle} of=${screen} />`}
+      <${RecordToggle} of=${recording} />
       ${conversation && html`<${ChatToggle} conversation=${conversation} beside=${beside} />`}
       <button type="button" class="control keyboard-help" onClick=${() => help.current?.showModal()}><${Icon} name="keyboard" /><span><span class="unseen">Keyboard </span>Shortcuts</span></button>
       <button type="button" class="control leave" aria-keyshortcuts="Alt+L" onClick=${() => call?.leave()}><${Icon} name="phone-off" /><span>Leave</span></button>

@@ -21,11 +21,6 @@ function Speaking() {
   return html`<span class="speaking"><span><${Icon} name="audio-lines" /></span></span>`;
 }
 
-/** Said of a connection that the server finds weak, and of no other. */
-function Weak() {
-  return html`<small class="weak"><${Icon} name="signal-low" />Weak connection</small>`;
-}
-
 /** @param {{call: Call, participant: Participant, meeting: Meeting}} props */
 function Remote({ call, participant, meeting }) {
   const { membership } = useSession();
@@ -44,7 +39,7 @@ function Remote({ call, participant, meeting }) {
     <figcaption class="plate">
       ${!participant.audio && html`<${Icon} name="mic-off" />`}
       <span><b>${participant.name}</b>${speaking && html`<span class="unseen">, speaking,</span>`} ${person ? html`<${From} organisation=${person.organisation} mine=${membership?.organisation} />` : participant.organisation}
-        ${call.scores.isWeak(participant.id) && html`<${Weak} />`}
+        ${call.scores.isWeak(participant.id) && html`<small class="weak">Weak connection</small>`}
         ${mutedWords(participant) && html`<small>${mutedWords(participant)}</small>`}
         ${connecting && html`<small class="in-small">connecting …</small>`}
         ${instead === PAUSED && html`<small class="in-small">${PAUSED}</small>`}</span>
@@ -77,11 +72,11 @@ function Alone({ meeting }) {
   </div>`;
 }
 
-/** @param {{track: MediaStreamTrack | null, media: {audio: boolean, video: boolean}, speaking: boolean, weak: boolean}} props */
-function Self({ track, media, speaking, weak }) {
+/** @param {{track: MediaStreamTrack | null, media: {audio: boolean, video: boolean}, speaking: boolean}} props */
+function Self({ track, media, speaking }) {
   return html`<figure class="self">
     ${track && media.video ? html`<${Picture} track=${track} mirrored label="Your own picture" />` : html`<div class="no-picture"><${Icon} name="video-off" /></div>`}
-    <figcaption class="plate">${!media.audio && html`<${Icon} name="mic-off" />`}<span>You${media.audio ? "" : ", muted"}${speaking && html`<span class="unseen">, speaking</span>`}${weak && html`<${Weak} />`}</span></figcaption>
+    <figcaption class="plate">${!media.audio && html`<${Icon} name="mic-off" />`}<span>You${media.audio ? "" : ", muted"}${speaking && html`<span class="unseen">, speaking</span>`}</span></figcaption>
     ${speaking && html`<${Speaking} />`}
   </figure>`;
 }
@@ -124,7 +119,7 @@ export function Stage({ call, meeting, camera, media }) {
     ${sharing && html`<div class="screens">${screens.map(({ participant, stream }) => html`<${Screen} key=${participant.id} call=${call} participant=${participant} stream=${stream} />`)}</div>`}
     <div class="people" ref=${box} role="group" aria-label="People" tabindex=${scrolls ? 0 : undefined} style=${shapeOf(tiles)}>
       ${others.length > 0 && call ? others.map((participant) => html`<${Remote} key=${participant.id} call=${call} participant=${participant} meeting=${meeting} />`) : html`<${Alone} meeting=${meeting} />`}
-      <${Self} key="self" track=${camera} media=${media} speaking=${isSpeaking(call, call?.participantId, media)} weak=${call?.scores.isWeak(call.participantId) ?? false} />
+      <${Self} key="self" track=${camera} media=${media} speaking=${isSpeaking(call, call?.participantId, media)} />
     </div>
   </div></div>`;
 }

@@ -60,7 +60,8 @@ export function connectionWords(call) {
   if (!call || call.state === "connecting") return call ? connectingWords(call) : "Connecting …";
   const heard = call.flowing && call.participants.size > 0;
   if (call.state === "reconnecting") return heard ? "The service is away for a moment. You can go on talking." : "The connection is gone. Coming back …";
-  return call.participants.size === 0 ? "You are connected" : QUALITY[call.quality];
+  if (call.participants.size === 0) return "You are connected";
+  return call.scores.isWeak(call.participantId) ? "Your connection is weak" : QUALITY[call.quality];
 }
 
 /** @param {Call} call */

@@ -19,13 +19,13 @@ from signalling.media.embedded import meter
 from signalling.media.embedded.codecs import Palette
 from signalling.media.embedded.participant import Participant, Site
 from signalling.media.embedded.port import MediaPort
-from signalling.media.embedded.recording.recorder import OnRecorded, Recorder
+from signalling.media.embedded.recording.recorder import Recorder
 from signalling.media.embedded.recording.take import Take
 from signalling.media.embedded.sdp import Unacceptable
 from signalling.media.embedded.selftest import check_libraries
 from signalling.media.embedded.speakers import SILENCE
 from signalling.media.embedded.speakers import Speakers as Voices
-from signalling.media.port import Admission, Outlet, Recording, RecordingRefused
+from signalling.media.port import Admission, OnRecorded, Outlet, Recording, RecordingRefused
 from signalling.protocol.codes import ErrorCode
 from signalling.protocol.messages import Answer, Candidate, Offer, Quality, Signal, Speakers
 from signalling.protocol.negotiation import SignalRefused
@@ -122,6 +122,9 @@ class EmbeddedEngine:
         self._calls: dict[UUID, _Call] = {}
         self._site: Site | None = None
         self._ticking: asyncio.Task[None] | None = None
+
+    def tell_recordings(self, to: OnRecorded) -> None:
+        self._recorder.on_recorded = to
 
     async def open(self) -> None:
         """Bind the port. Raises `OSError`, and `RuntimeError` when a library is not as it should be."""

@@ -1,5 +1,6 @@
 """Pictures of a wandering bar, encoded by libavcodec and sent as packets by independent packetisers."""
 
+import random
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -38,21 +39,24 @@ def pictures(codec: str, count: int, width: int = 320, height: int = 180) -> tup
     encoder: Any = av.CodecContext.create(name, "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, FRAMES_PER_SECOND), FRAMES_PER_SECOND
-    encoder.gop_size, encoder.bit_rate, encoder.options = KEY_EVERY, 1_000_000, options
-    packets = [
-        packet for number in range(count) for packet in encoder.encode(_picture(number, width, height))
-    ]
-    packets += encoder.encode(None)
-    return tuple(Encoded(bytes(each), each.pts, each.is_keyframe) for each in packets)
+    encoder.gop_size, encoder.bit_rate, encoder.options = KEY_EVERY, 1_500_000, options
+    # Of several threads some never end when the encoder is let go of.
+    encoder.thread_count = 1
+    drawn = (_picture(number, width, height) for number in range(count))
+    found = [packet for picture in drawn for packet in encoder.encode(picture)] + encoder.encode(None)
+    return tuple(Encoded(bytes(each), each.pts, each.is_keyframe) for each in found)
 
 
 def _picture(number: int, width: int, height: int) -> av.VideoFrame:
     bar = number * STEP % (width - BAR)
     bright = b"\x30" * bar + b"\xe0" * BAR + b"\x30" * (width - BAR - bar)
     frame = av.VideoFrame(width, height, "yuv420p")
+    # Colours that cannot be foretold make pictures of several packets.
+    dice = random.Random(number)
     for place, plane in enumerate(frame.planes):
-        row = (b"\x80" * (width // 2) if place else bright).ljust(plane.line_size, b"\0")
-        plane.update((row * plane.height).ljust(plane.buffer_size, b"\0"))
+        row = bright.ljust(plane.line_size, b"\0")
+        whole = dice.randbytes(plane.buffer_size) if place else row * plane.height
+        plane.update(whole.ljust(plane.buffer_size, b"\0"))
     frame.pts = number
     return frame
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ class Weather:
     jitter: float = 0.0
     """Each datagram is delayed by anything from 0 to so many seconds."""
     cut: bool = False
+    checks: bool = True
+    """Whether STUN gets through to the server."""
 
 
 class Relay(asyncio.DatagramProtocol):
@@ -29,6 +32,12 @@ class Relay(asyncio.DatagramProtocol):
     def __init__(self, server: Address, seed: int) -> None:
         self.weather = Weather()
         self.lost = self.passed = 0
+        self.sent: Counter[str] = Counter()
+        """What the server was sent from each of the addresses that it sees clients at, in datagrams."""
+        self.returned: Counter[str] = Counter()
+        """What it sent there."""
+        self.outside = "127.0.0.1"
+        """The address that it sees clients at, from the next `rebind` on."""
         self._closed = False
         self._server = server
         self._dice = random.Random(seed)
@@ -49,22 +58,33 @@ class Relay(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: Any) -> None:
         client = addr[:2]
         upstream = self._upstream.get(client)
-        if upstream is not None:
+        if upstream is not None and (self.weather.checks or data[0] >= 4):
+            self.sent[upstream.get_extra_info("sockname")[0]] += 1
             self._pass(lambda: upstream.sendto(data))
+        elif upstream is not None:
+            self.lost += 1
         elif client not in self._opening:
             self._opening[client] = asyncio.create_task(self._open(client))
 
+    async def rebind(self, outside: str) -> None:
+        """Forget where clients went out, as a NAT may: from here on they are seen at another address."""
+        self.outside = outside
+        for client, old in list(self._upstream.items()):
+            await self._open(client)
+            old.close()
+
     async def _open(self, client: Address) -> None:
-        relay = self
+        relay, outside = self, self.outside
 
         class Back(asyncio.DatagramProtocol):
             @override
             def datagram_received(self, data: bytes, addr: Any) -> None:
+                relay.returned[outside] += 1
                 relay._pass(lambda: relay._transport.sendto(data, client))
 
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(
-            Back, local_addr=("127.0.0.1", 0), remote_addr=self._server
+            Back, local_addr=(outside, 0), remote_addr=self._server
         )
         self._upstream[client] = transport
 

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Self
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any, Protocol, Self
 from uuid import UUID, uuid4
 
 import webrtc
@@ -18,6 +18,7 @@ from signalling.protocol.messages import Answer, AnswerFrom, Offer, OfferFrom, Q
 from signalling.protocol.parts import PublishedTrack, Viewed
 from signalling.protocol.parts import Source as Kind
 from tests.independent.synthetic import Meter, Source
+from tests.signalling.media.networks import SERVER, Place
 
 with contextlib.suppress(webrtc.InvalidStateError):
     webrtc.allow_loopback()
@@ -49,10 +50,17 @@ class Watch(Meter):
             self.times.append(time.monotonic())
 
 
+class Meeting(Protocol):
+    """What a member knows of the call."""
+
+    id: UUID
+    engine: Any
+
+
 class Member:
     """Somebody in the call. What the engine says to them is carried out in order."""
 
-    def __init__(self, call: "Call", tone: float = 440.0) -> None:
+    def __init__(self, call: Meeting, tone: float = 440.0) -> None:
         self.id = uuid4()
         self.call = call
         self.tone = tone
@@ -164,7 +172,7 @@ class Member:
         return sum(
             each.packets_received or 0
             for each in (await self.subscribe.get_stats()).values()
-            if each.type == "inbound-rtp" and each.kind == kind
+            if isinstance(each, webrtc.RTCInboundRtpStreamStats) and each.kind == kind
         )
 
     def pitch(self, other: "Member") -> float:
@@ -189,20 +197,33 @@ class Member:
 class Call:
     """A call on an engine of its own, which is made with `options`."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, host: str = "127.0.0.1", **options: Any) -> None:
         self.id = uuid4()
         self.members: list[Member] = []
-        self.engine = EmbeddedEngine(self._deliver, host="127.0.0.1", port=0, **options)
+        self.ears: dict[UUID, Callable[[Told], None]] = {}
+        """Of everybody in the call; not all of them are members in this process."""
+        self.engine = EmbeddedEngine(self._deliver, host=host, port=0, **options)
 
     def _deliver(self, call_id: UUID, to: UUID, signal: Told) -> None:
         assert call_id == self.id
-        next(member for member in self.members if member.id == to).hear(signal)
+        self.ears[to](signal)
 
     @property
     def address(self) -> Address:
         """Where the engine is bound."""
         assert self.engine._site is not None
         return self.engine._site.port.address
+
+    def destinations(self, member_id: UUID) -> tuple[Address, Address]:
+        """Where what belongs to somebody's `publish` and to their `subscribe` is sent."""
+        participant = self.engine._calls[self.id].participants[member_id]
+        assert participant._publish is not None
+        assert participant._subscribe is not None
+        publish = participant._publish.path.ice.destination
+        subscribe = participant._subscribe.path.ice.destination
+        assert publish is not None
+        assert subscribe is not None
+        return publish, subscribe
 
     def announce(self, address: str) -> None:
         """Name another address in descriptions from here on."""
@@ -213,13 +234,16 @@ class Call:
         """Somebody who listens, and sends nothing yet."""
         member = Member(self, tone)
         self.members.append(member)
+        self.ears[member.id] = member.hear
         return await member.enter()
 
 
 @asynccontextmanager
-async def call(**options: Any) -> AsyncIterator[Call]:
-    made = Call(**options)
-    await made.engine.open()
+async def call(place: Place | None = None, **options: Any) -> AsyncIterator[Call]:
+    """On loopback, or on the network of that place."""
+    made = Call(**options) if place is None else Call(SERVER, **options)
+    with nullcontext() if place is None else place.entered():
+        await made.engine.open()
     try:
         yield made
     finally:

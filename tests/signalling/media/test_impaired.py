@@ -1,29 +1,14 @@
 """Bad networks: packets are lost, come late and out of order, or nothing comes at all for a while."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
 
-from tests.signalling.media.caller import until
-from tests.signalling.media.impairment import Relay, relayed
-from tests.signalling.media.members import Call, Member, call
+from tests.signalling.media.bad_roads import heals, over_a_relay
 
 FROZEN_SECONDS = 0.2
 """A picture that stands for longer than this is frozen: at 20 a second, what libwebrtc calls so."""
-
-
-@asynccontextmanager
-async def over_a_relay(seed: int) -> AsyncIterator[tuple[Call, Relay, Member, Member]]:
-    """Somebody who sends and somebody who receives, both over one bad network."""
-    async with call() as meeting, relayed(meeting.address, seed) as relay:
-        meeting.announce(f"127.0.0.1:{relay.port}")
-        one, other = await meeting.join(500.0), await meeting.join()
-        await one.send()
-        await until(lambda: other.frames(one) > 20, seconds=10)
-        yield meeting, relay, one, other
 
 
 def frozen_share(times: list[float]) -> float:
@@ -67,8 +52,5 @@ async def test_a_cut_of_five_seconds_heals_within_five(seed: int) -> None:
     async with over_a_relay(seed) as (_, relay, one, other):
         relay.weather.cut = True
         await asyncio.sleep(5)
-        frames = other.frames(one)
         relay.weather.cut = False
-        other.meters[one.id, "microphone"].forget_sound()
-        await until(lambda: other.frames(one) > frames + 10, seconds=5)
-        await until(lambda: abs(other.pitch(one) - one.tone) < 30, seconds=5)
+        await heals(one, other, 5)

@@ -53,7 +53,7 @@ async def test_a_good_network_is_told_to_be_good() -> None:
         (seen,) = own.receiving
         assert (seen.participant_id, seen.source, seen.layer, seen.layers) == (other.id, "camera", 1, 1)
         late = await meeting.join()
-        await until(lambda: late.qualities, seconds=1)
+        await until(lambda: bool(late.qualities), seconds=1)
         assert {each.participant_id: each.score for each in late.qualities[0].scores} == {
             one.id: 5,
             other.id: 5,
@@ -114,7 +114,7 @@ async def test_who_is_muted_is_not_blamed_for_it() -> None:
 
 async def test_nobody_hears_of_anothers_figures() -> None:
     async with two() as (_, one, other):
-        await until(lambda: figures(one) and figures(other), seconds=10)
+        await until(lambda: bool(figures(one) and figures(other)), seconds=10)
         for member, else_ in ((one, other), (other, one)):
             assert all(
                 each.receiving[0].participant_id == else_.id for each in figures(member) if each.receiving

@@ -65,7 +65,7 @@ async def test_who_comes_later_does_not_hear_them_either() -> None:
         one, _ = await talking(meeting)
         await one.mute("microphone", "camera")
         late = await meeting.join()
-        await until(lambda: late.answered, seconds=5)
+        await until(lambda: bool(late.answered), seconds=5)
         assert await still(late, "audio") == 0
         assert await still(late, "video") == 0
         await one.mute()

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -55,7 +56,7 @@ def played(recordings: Path, recording: Recording, file: RecordedFile, width: in
 
 async def test_everybody_is_recorded(tmp_path: Path) -> None:
     told: list[tuple[UUID, Recording]] = []
-    options = {"recordings": tmp_path / "r", "on_recorded": lambda *said: told.append(said)}
+    options: dict[str, Any] = {"recordings": tmp_path / "r", "on_recorded": lambda *said: told.append(said)}
     async with call(**options) as meeting:
         people = [await meeting.join(tone) for tone in (440.0, 700.0)]
         for person in people:
@@ -257,6 +258,8 @@ async def test_loss_leaves_no_picture_that_was_not_sent(tmp_path: Path) -> None:
     async with call(recordings=tmp_path) as meeting, relayed(meeting.address, seed=7) as relay:
         meeting.announce(f"127.0.0.1:{relay.port}")
         await (await meeting.join(500.0)).send()
+        # The publisher's clock is known the better the longer they are heard: that moves pictures in time.
+        await asyncio.sleep(4)
         await started(meeting)
         await asyncio.sleep(1)
         relay.weather.loss, relay.weather.jitter = 0.05, 0.03

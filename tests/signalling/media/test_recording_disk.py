@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,7 @@ from signalling.media.embedded.recording import disk, take
 from signalling.media.embedded.recording.manifest import Folder
 from signalling.media.embedded.recording.recovery import recover, unfinished
 from signalling.media.embedded.recording.writer import Sample, Sink, Writer
-from signalling.media.port import Recording, RecordingRefused
+from signalling.media.port import RecordedFile, Recording, RecordingRefused
 from tests.signalling.media.caller import until
 from tests.signalling.media.members import Call, Member, call
 from tests.signalling.media.recorded import folder_of, play
@@ -73,9 +74,8 @@ async def test_a_killed_process_leaves_what_can_be_played(tmp_path: Path) -> Non
 def test_what_holds_nothing_is_told_once(tmp_path: Path) -> None:
     """A file without a frame, one that is not there, a manifest that is none of ours."""
     folder = Folder.create(tmp_path, uuid4(), uuid4())
-    recording = Recording(uuid4(), uuid4(), take.datetime.now(take.UTC))
-    files = [take.RecordedFile(name, uuid4(), (), (), 0) for name in ("empty.webm", "nowhere.webm")]
-    folder.write(take.replace(recording, files=tuple(files)))
+    files = [RecordedFile(name, uuid4(), (), (), 0) for name in ("empty.webm", "nowhere.webm")]
+    folder.write(Recording(uuid4(), uuid4(), datetime.now(UTC), files=tuple(files)))
     (folder.path / "empty.webm").touch()
     folder.release()
     strange = Folder.create(tmp_path, uuid4(), uuid4())

@@ -1,7 +1,6 @@
 """All recordings of an engine: where they lie, who writes them, and what an earlier process left."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -12,14 +11,11 @@ from signalling.media.embedded.recording.disk import Disk
 from signalling.media.embedded.recording.manifest import Folder
 from signalling.media.embedded.recording.recovery import recover, unfinished
 from signalling.media.embedded.recording.take import Take
-from signalling.media.port import Recording, RecordingRefused
+from signalling.media.port import OnRecorded, Recording, RecordingRefused
 
 CLOSE_SECONDS: Final = 30.0
 
 log = structlog.get_logger()
-
-OnRecorded = Callable[[UUID, Recording], None]
-"""Told of every recording of a call that is over, also of those that are finished after a crash."""
 
 
 class Recorder:
@@ -27,7 +23,7 @@ class Recorder:
 
     def __init__(self, folder: Path | None, on_recorded: OnRecorded | None) -> None:
         self._folder = folder
-        self._on_recorded = on_recorded
+        self.on_recorded = on_recorded
         self._disk = Disk()
         self._takes: set[Take] = set()
         self._recovering: asyncio.Task[None] | None = None
@@ -65,8 +61,8 @@ class Recorder:
         self._tell(recording)
 
     def _tell(self, recording: Recording) -> None:
-        if self._on_recorded is not None:
-            self._on_recorded(recording.call_id, recording)
+        if self.on_recorded is not None:
+            self.on_recorded(recording.call_id, recording)
 
     async def close(self) -> None:
         """End all recordings, and wait for the disk, but not for ever."""

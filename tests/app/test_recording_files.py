@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from app import worker
 from app.audit.models import AuditEntry
 from app.core import clock
 from app.recordings import expiry, storage
 from app.recordings.ranges import Unsatisfiable, part_of
 from app.recordings.storage import Take
 from signalling.contracts.calls import CallRecorded
+from tests.app.at_work import running, until
 from tests.app.house import CONTENT
 from tests.app.problems import problem
 from tests.app.studio import Studio, open_studio
@@ -165,6 +167,18 @@ async def test_what_has_been_kept_for_long_enough_is_deleted(studio: Studio) -> 
     studio.world.door.settings.recording_days = 1
     await _expire(studio)
     assert await studio.listed(studio.people[0]) == []
+
+
+async def test_the_worker_does_so_by_itself(studio: Studio) -> None:
+    old = studio.recorded(at=clock.now() - timedelta(days=91))
+    await studio.tell(old)
+
+    async def gone() -> bool:
+        return await studio.listed(studio.people[0]) == []
+
+    async with running(worker.end_recordings(studio.world.database, studio.world.door.settings)):
+        await until(gone)
+    assert not studio.folder(old).exists()
 
 
 async def test_one_that_cannot_be_deleted_keeps_no_other(

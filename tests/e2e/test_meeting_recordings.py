@@ -117,7 +117,7 @@ async def test_a_recording_is_played_downloaded_and_deleted(served: Served, tmp_
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             await page.screenshot(path=shots / f"recordings-{name}.png", full_page=True)
 
-        await narrow.get_by_role("button", name="Delete the recording").click()
+        await narrow.get_by_role("button", name="Delete this recording").click()
         assert await serious_findings(narrow) == []
         await narrow.screenshot(path=shots / "recordings-delete-360.png", full_page=True)
         kept.folder.rename(kept.folder.with_name("away"))

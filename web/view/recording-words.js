@@ -56,9 +56,15 @@ export function whoseFile({ person, is_me }) {
   return is_me ? "You" : person;
 }
 
+/** `camera and microphone` @param {RecordingFile} file */
+export function sourcesOf({ sources }) {
+  return list(sources.map((source) => SOURCES[source] ?? source));
+}
+
 /** `Camera and microphone, 23 minutes, 105 MB`. @param {RecordingFile} file */
-export function aboutFile({ sources, duration_ms, offset_ms, bytes }) {
-  const names = list(sources.map((source) => SOURCES[source] ?? source));
+export function aboutFile(file) {
+  const { duration_ms, offset_ms, bytes } = file;
+  const names = sourcesOf(file);
   const later = offset_ms >= 10_000 && `from ${lasting(offset_ms)} in`;
   const words = [names && names[0].toUpperCase() + names.slice(1), later, lasting(duration_ms), sizeOf(bytes)];
   return words.filter(Boolean).join(", ");

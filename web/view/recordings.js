@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "./preact.js";
 import { announce, useLoad } from "./hooks.js";
 import { useFresh } from "./live.js";
 import { Button, Notice, Trouble } from "./parts.js";
-import { aboutFile, aboutRecording, savedAs, whenRecorded, whoseFile } from "./recording-words.js";
+import { aboutFile, aboutRecording, savedAs, sourcesOf, whenRecorded, whoseFile } from "./recording-words.js";
 import { api } from "./session.js";
 
 /** What was recorded of a meeting's call: to play, to keep, to delete for everybody. */
@@ -33,7 +33,7 @@ function File({ recording, file, zone }) {
   const [address, setAddress] = useState("");
   useEffect(() => () => URL.revokeObjectURL(address), [address]);
   const whose = whoseFile(file);
-  const about = `${file.is_me ? "your" : `${file.person}'s`} recording`;
+  const about = `${file.is_me ? "your" : `${file.person}'s`} recording: ${sourcesOf(file)}`;
   const save = async () => {
     const link = document.createElement("a");
     link.href = await addressOf(recording, file);
@@ -75,7 +75,7 @@ function Delete({ recording, when, onGone }) {
     document.querySelector("h1")?.focus();
     await onGone();
   };
-  if (!asking) return html`<div><button type="button" class="button danger" aria-label=${`Delete the recording of ${when}`} onClick=${() => setAsking(true)}>Delete</button></div>`;
+  if (!asking) return html`<div><button type="button" class="button danger" aria-label=${`Delete this recording of ${when}`} onClick=${() => setAsking(true)}>Delete this recording</button></div>`;
   return html`<div class="card ending" role="group" aria-label="Delete this recording">
     <p><strong>Delete this recording for everybody who is in it?</strong> There is no way back. Copies that somebody downloaded stay with them.</p>
     ${!!problem && html`<${Refused} problem=${problem} />`}

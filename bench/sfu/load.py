@@ -20,11 +20,13 @@ from typing import Any, Final
 from aiortc import RTCCertificate
 
 from bench.sfu import descriptions
+from bench.sfu.encoded import EncodedPublisher
 from bench.sfu.janus import Janus
 from bench.sfu.ours import Ours
 from bench.sfu.peer import CHECK_SECONDS, Peer
 from bench.sfu.publisher import VIDEO_PACKETS, Publisher
 from bench.sfu.receiving import Batch, read_publisher, read_subscriber
+from bench.sfu.relay import Relay
 from bench.sfu.server import LOAD_CORE, Server, cpu_seconds, machine_busy_seconds, resident_kilobytes
 from bench.sfu.subscriber import Subscriber
 
@@ -50,8 +52,9 @@ class Shape:
 class Load:
     """Everybody, and what each is to do when."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, decodable: bool) -> None:
         self.server = server
+        self._decodable = decodable
         self.publishers: list[Publisher] = []
         self.subscribers: list[Subscriber] = []
         self.late = 0.0
@@ -86,7 +89,8 @@ class Load:
         audio, video = (secrets.randbelow(1 << 31) + 2 for _ in range(2))
         offer = descriptions.offer(peer.local, audio, video)
         remote = descriptions.read(await self.server.publish(room, offer))
-        publisher = Publisher(peer, remote, audio, video)
+        made = EncodedPublisher if self._decodable else Publisher
+        publisher = made(peer, remote, audio, video)
         self.publishers.append(publisher)
         return self._connect(peer, remote, partial(read_publisher, self._batch, publisher))
 
@@ -94,7 +98,7 @@ class Load:
         peer = Peer(self._certificate, self.server.host)
         who, offer = await self.server.subscribe(room)
         await self.server.answer(who, descriptions.answer(peer.local, offer))
-        subscriber = Subscriber(peer)
+        subscriber = Subscriber(peer, stamped=not self._decodable)
         self.subscribers.append(subscriber)
         read = partial(read_subscriber, self._batch, subscriber)
         return self._connect(peer, descriptions.read(offer), read)
@@ -155,14 +159,21 @@ class Load:
 
 
 async def _open(shape: Shape) -> Server:
-    return await Ours.open(shape.profile) if shape.backend == "ours" else await Janus.open()
+    match shape.backend:
+        case "ours":
+            return await Ours.open(shape.profile)
+        case "relay":
+            EncodedPublisher.prepare()
+            return await Relay.open()
+        case _:
+            return await Janus.open()
 
 
 async def measure(shape: Shape) -> dict[str, Any]:
     """One run against a fresh server."""
     server = await _open(shape)
     try:
-        load = Load(server)
+        load = Load(server, decodable=shape.backend == "relay")
         began = time.monotonic()
         memory = await load.connect(shape)
         connected = time.monotonic() - began
@@ -198,9 +209,10 @@ def _found(load: Load, shape: Shape, found: dict[str, float]) -> dict[str, Any]:
     delivered = sum(each.delivered for each in subscribers)
     tallies = [tally for each in subscribers for tally in each.tallies.values()]
     expected = sum(each.expected for each in tallies)
+    assert delivered, "nothing was forwarded"
     latencies = sorted(each for subscriber in subscribers for each in subscriber.latencies)
-    assert len(latencies) > 1, "nothing was forwarded"
-    parts = statistics.quantiles(latencies, n=100)
+    # What is encoded anew does not bear the time any more.
+    parts = statistics.quantiles(latencies, n=100) if len(latencies) > 1 else None
     return {
         "packets_delivered": delivered,
         "packets_per_second": round(delivered / shape.seconds),
@@ -208,8 +220,8 @@ def _found(load: Load, shape: Shape, found: dict[str, float]) -> dict[str, Any]:
         "server_cpu_share": round(found["used"] / shape.seconds, 3),
         "loss_by_number": round(1 - delivered / expected, 5),
         "delivered_of_sent": round(delivered / (found["sent"] * shape.subscribers), 5),
-        "latency_ms_p50": round(parts[49], 2),
-        "latency_ms_p99": round(parts[98], 2),
+        "latency_ms_p50": round(parts[49], 2) if parts else None,
+        "latency_ms_p99": round(parts[98], 2) if parts else None,
         "opened": sum(each.opened for each in subscribers),
         "opened_wrong": sum(each.wrong for each in subscribers),
         "kilobytes_per_subscriber": round(found["memory"], 1),

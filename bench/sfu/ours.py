@@ -27,6 +27,7 @@ class Ours:
     """The load's side of the pipe."""
 
     host = "127.0.0.1"
+    module = "bench.sfu.ours"
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -36,7 +37,7 @@ class Ours:
     @classmethod
     async def open(cls, profile: str | None = None) -> Self:
         """Start the process."""
-        command = ["taskset", "-c", str(SERVER_CORE), sys.executable, "-m", "bench.sfu.ours"]
+        command = ["taskset", "-c", str(SERVER_CORE), sys.executable, "-m", cls.module]
         process = await asyncio.create_subprocess_exec(
             *command,
             *([profile] if profile else []),
@@ -92,7 +93,7 @@ class Ours:
                 return sdp
 
 
-class _Process:
+class Process:
     """The server's side."""
 
     def __init__(self, profile: str | None) -> None:
@@ -100,21 +101,26 @@ class _Process:
         self._path = profile
         self._profile = cProfile.Profile()
 
+    async def open(self) -> None:
+        """Begin."""
+        await self._engine.open()
+
     async def run(self) -> None:
         """Carry out orders until the pipe ends."""
-        await self._engine.open()
+        await self.open()
         loop = asyncio.get_running_loop()
         orders = asyncio.StreamReader(limit=LINE_BYTES)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
-        _say("ready", "")
+        say("ready", "")
         while line := await orders.readline():
-            await self._carry_out(json.loads(line))
+            await self.carry_out(json.loads(line))
         await self._engine.close()
 
-    async def _carry_out(self, order: dict[str, Any]) -> None:
+    async def carry_out(self, order: dict[str, Any]) -> None:
+        """Do as one order says."""
         if order["do"] in ("profile", "dump"):
             self._measure(on=order["do"] == "profile")
-            _say("done", "")
+            say("done", "")
             return
         room, who = UUID(order["room"]), UUID(order["who"])
         match order["do"]:
@@ -136,14 +142,15 @@ class _Process:
     def _outlet(_: UUID, who: UUID, told: Told) -> None:
         match told:
             case OfferFrom():
-                _say("offer", str(who), told.sdp)
+                say("offer", str(who), told.sdp)
             case AnswerFrom():
-                _say("answer", str(who), told.sdp)
+                say("answer", str(who), told.sdp)
             case Error():
-                _say("error", str(who), told.detail)
+                say("error", str(who), told.detail)
 
 
-def _say(kind: str, who: str, sdp: str = "") -> None:
+def say(kind: str, who: str, sdp: str = "") -> None:
+    """Tell the load."""
     sys.stdout.write(json.dumps({"kind": kind, "who": who, "sdp": sdp}) + "\n")
     sys.stdout.flush()
 
@@ -153,7 +160,7 @@ def main() -> None:
     # The pipe is for signalling: nothing else is to be written to it.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_Process(sys.argv[1] if len(sys.argv) > 1 else None).run())
+        runner.run(Process(sys.argv[1] if len(sys.argv) > 1 else None).run())
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ class Stream:
     def __init__(self, ssrc: int, payload_type: int, octets: int, extensions: dict[str, int]) -> None:
         self.ssrc = ssrc
         self.sent = 0
+        self.stamped = True
+        """Whether the payload ends with the time."""
         self._payload_type = payload_type
         self._places: dict[str, int] = {}
         body = b""
@@ -43,6 +45,11 @@ class Stream:
         head = bytes(12) + b"\xbe\xde" + (len(body) // 4).to_bytes(2, "big") + body
         self.payload_at = len(head)
         self.packet = bytearray(head + FILLER[:octets])
+
+    def fill(self, payload: bytes) -> None:
+        """The next packet has this payload, which bears no time."""
+        self.packet[self.payload_at :] = payload
+        self.stamped = False
 
     def stamp(self, timestamp: int, transport: int, *, marker: bool) -> bytes:
         """The next packet, with the time and all numbers."""
@@ -62,7 +69,8 @@ class Stream:
         at = self._places.get(TRANSPORT_SEQUENCE)
         if at is not None:
             packet[at : at + 2] = (transport & 0xFFFF).to_bytes(2, "big")
-        STAMP.pack_into(packet, len(packet) - STAMP.size, wall)
+        if self.stamped:
+            STAMP.pack_into(packet, len(packet) - STAMP.size, wall)
         self.sent += 1
         return bytes(packet)
 
@@ -78,6 +86,7 @@ class Publisher:
         self._wanted = False
         self._picture = -1
         self._transport = 0
+        self._ticks = 0
 
     @property
     def sent(self) -> int:

@@ -57,7 +57,7 @@ class _Sent:
 
 
 class DownTrack:
-    """One subscriber's track. `send` takes RTP that is not sealed yet."""
+    """One subscriber's track. `send` takes RTP that is not sealed yet; a path's own is the fastest."""
 
     def __init__(self, track: Track, send: Callable[[bytes], None]) -> None:
         self.track = track

@@ -4,9 +4,11 @@ While nothing changes, a packet costs each receiver nothing but sealing and send
 follows from what the layer has forwarded since they joined.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from signalling.media.embedded import rtp, vp8
+from signalling.media.embedded.native import Lane, Outbox
 
 
 class Incoming(NamedTuple):
@@ -66,8 +68,9 @@ PLAIN = Shift()
 class Member(Protocol):
     """A receiver as a fan sees it."""
 
-    def send(self, packet: bytes, /) -> None:
-        """Seal and send an RTP packet."""
+    @property
+    def send(self) -> Callable[[bytes], None]:
+        """Takes RTP packets. Those whose `send` is a lane are served together."""
 
     def begin(self, fan: "Fan", incoming: Incoming, now: float) -> None:
         """A packet with which one can begin has come: join."""
@@ -91,15 +94,44 @@ class Mark(NamedTuple):
     payload_octets: int = 0
 
 
+class _Group:
+    """Receivers with the same numbers, and the packet with which each has begun."""
+
+    def __init__(self) -> None:
+        self.members: list[tuple[int, Member]] = []
+        self._lanes: dict[Outbox, list[Lane]] = {}
+        self._others: list[Callable[[bytes], None]] = []
+
+    def set(self, members: list[tuple[int, Member]]) -> None:
+        """These are in it from here on."""
+        self.members = members
+        self._lanes, self._others = {}, []
+        for _, member in members:
+            if isinstance(member.send, Lane):
+                self._lanes.setdefault(member.send.outbox, []).append(member.send)
+            else:
+                self._others.append(member.send)
+
+    def send(self, packet: bytes, now: float) -> None:
+        """Send to all of them."""
+        for outbox, lanes in self._lanes.items():
+            outbox.put(packet, lanes, now)
+        for send in self._others:
+            send(packet)
+
+
 class Fan:
     """The receivers of one layer."""
 
     def __init__(self) -> None:
-        self.mark = Mark()
         self.waiting: list[Member] = []
         """Join at the next keyframe."""
-        self._groups: dict[Shift, list[tuple[int, Member]]] = {}
+        self._groups: dict[Shift, _Group] = {}
         self._latest_first = 0
+        self._number = -1
+        self._newest: Incoming | None = None
+        self._at = 0.0
+        self._packets = self._octets = self._payload_octets = 0
         self._held: list[Member] | None = None
         """Who waits while nothing is forwarded."""
 
@@ -114,6 +146,21 @@ class Fan:
         if self._held is not None:
             self.waiting, self._held = self._held, None
 
+    @property
+    def mark(self) -> Mark:
+        """How far it has got."""
+        newest = self._newest
+        return Mark(
+            self._number,
+            newest.header.timestamp if newest else 0,
+            newest.picture_id if newest else 0,
+            newest.tl0_index if newest else 0,
+            self._at,
+            self._packets,
+            self._octets,
+            self._payload_octets,
+        )
+
     def wait(self, member: Member) -> None:
         """Join at the next packet with which one can begin."""
         waiting = self.waiting if self._held is None else self._held
@@ -125,24 +172,25 @@ class Fan:
         for waiting in (self.waiting, self._held):
             if waiting and member in waiting:
                 waiting.remove(member)
-        for shift, members in list(self._groups.items()):
-            members[:] = [each for each in members if each[1] is not member]
-            if not members:
+        for shift, group in list(self._groups.items()):
+            group.set([each for each in group.members if each[1] is not member])
+            if not group.members:
                 del self._groups[shift]
 
     def join(self, member: Member, shift: Shift, first: int) -> None:
         """Receive from packet `first` (its number without wrapping) on."""
-        self._groups.setdefault(shift, []).append((first, member))
+        group = self._groups.setdefault(shift, _Group())
+        group.set([*group.members, (first, member)])
         self._latest_first = max(self._latest_first, first)
 
     def reset(self) -> None:
         """The layer begins anew with other numbers."""
         self._stop_all()
-        self.mark = self.mark._replace(number=-1)
+        self._number = -1
         self._latest_first = 0
 
     def _stop_all(self) -> None:
-        for member in [member for group in self._groups.values() for _, member in group]:
+        for member in [member for group in self._groups.values() for _, member in group.members]:
             member.stop()
 
     def forward(self, incoming: Incoming, now: float) -> None:
@@ -156,28 +204,20 @@ class Fan:
             self._forward_late(incoming)
             return
         for shift, group in self._groups.items():
-            packet = shift.renumbered(incoming)
-            for _, member in group:
-                member.send(packet)
+            group.send(shift.renumbered(incoming), now)
 
     def _forward_late(self, incoming: Incoming) -> None:
         """To those only who had begun when it should have come."""
         for shift, group in self._groups.items():
             packet = shift.renumbered(incoming)
-            for first, member in group:
+            for first, member in group.members:
                 if incoming.number >= first:
                     member.send(packet)
 
     def _count(self, incoming: Incoming, now: float) -> None:
-        mark, header = self.mark, incoming.header
-        totals = (
-            mark.packets + 1,
-            mark.octets + len(incoming.packet),
-            mark.payload_octets + header.payload.stop - header.payload.start,
-        )
-        if incoming.number > mark.number or mark.number < 0:
-            self.mark = Mark(
-                incoming.number, header.timestamp, incoming.picture_id, incoming.tl0_index, now, *totals
-            )
-        else:
-            self.mark = mark._replace(packets=totals[0], octets=totals[1], payload_octets=totals[2])
+        payload = incoming.header.payload
+        self._packets += 1
+        self._octets += len(incoming.packet)
+        self._payload_octets += payload.stop - payload.start
+        if incoming.number > self._number or self._number < 0:
+            self._number, self._newest, self._at = incoming.number, incoming, now

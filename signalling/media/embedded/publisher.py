@@ -44,11 +44,31 @@ class Ingress:
     """The publisher's, by URI."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Stream:
-    ingress: Ingress
-    layer: Layer
-    is_repair: bool
+    """What is known of an SSRC, found out once for all its packets."""
+
+    __slots__ = (
+        "fan",
+        "ingress",
+        "is_repair",
+        "layer",
+        "level_id",
+        "payload_type",
+        "renamed",
+        "stamp_id",
+        "to_payload_type",
+        "to_ssrc",
+        "track",
+    )
+
+    def __init__(self, ingress: Ingress, layer: Layer, *, is_repair: bool) -> None:
+        track = ingress.track
+        self.ingress, self.layer, self.is_repair = ingress, layer, is_repair
+        self.track, self.fan, self.renamed = track, track.fans[layer], ingress.renamed
+        self.payload_type = ingress.chosen.codec.payload_type
+        self.to_payload_type, self.to_ssrc = track.forwarded.codec.payload_type, track.ssrc
+        self.stamp_id = ingress.ids.get(codecs.ABS_SEND_TIME, 0)
+        self.level_id = ingress.ids.get(codecs.AUDIO_LEVEL, 0)
 
 
 class Publisher:
@@ -141,12 +161,11 @@ class Publisher:
     def _original(self, stream: _Stream, data: bytes, header: rtp.Header) -> bytes | None:
         if stream.layer.ssrc is None:
             return None
-        payload_type = stream.ingress.chosen.codec.payload_type
-        return rtp.original(data, header, payload_type=payload_type, ssrc=stream.layer.ssrc)
+        return rtp.original(data, header, payload_type=stream.payload_type, ssrc=stream.layer.ssrc)
 
     def _forward(self, stream: _Stream, data: bytes, header: rtp.Header, now: float) -> None:
-        ingress, layer, track = stream.ingress, stream.layer, stream.ingress.track
-        if header.payload_type != ingress.chosen.codec.payload_type:
+        layer, track = stream.layer, stream.track
+        if header.payload_type != stream.payload_type:
             self.unknown += 1
             return
         taken = layer.take(header.sequence_number, header.timestamp, len(data), now)
@@ -164,31 +183,22 @@ class Publisher:
             track.keyframe_came(layer)
             if picture is not None:
                 layer.height = vp8.height(payload, picture) or layer.height
-        packet = self._as_forwarded(ingress, data, header)
+        packet = self._as_forwarded(stream, data, header)
         layer.keep(number, packet)
-        incoming = Incoming(packet, header, number, begins, picture)
-        track.fans[layer].forward(incoming, now)
+        stream.fan.forward(Incoming(packet, header, number, begins, picture), now)
 
-    def _as_forwarded(self, ingress: Ingress, data: bytes, header: rtp.Header) -> bytes:
+    def _as_forwarded(self, stream: _Stream, data: bytes, header: rtp.Header) -> bytes:
         """With the numbers by which all subscribers know the track."""
-        track = ingress.track
-        packet = bytearray(data)
-        rtp.patch(
-            packet,
-            marker=header.marker,
-            payload_type=track.forwarded.codec.payload_type,
-            sequence_number=header.sequence_number,
-            timestamp=header.timestamp,
-            ssrc=track.ssrc,
-        )
-        for theirs, ours in ingress.renamed:
+        packet, extensions = bytearray(data), header.extensions
+        rtp.patch_stream(packet, payload_type=stream.to_payload_type, ssrc=stream.to_ssrc)
+        for theirs, ours in stream.renamed:
             rtp.rename(packet, header, theirs, ours)
-        stamped = header.extensions.get(ingress.ids.get(codecs.ABS_SEND_TIME, 0))
-        if stamped is not None and stamped.stop - stamped.start == 3:
-            packet[stamped] = stamp(self._wall())
-        level = header.extensions.get(ingress.ids.get(codecs.AUDIO_LEVEL, 0))
-        if level is not None:
-            track.heard(data[level.start] & 0x7F)
+        if stream.stamp_id in extensions:
+            stamped = extensions[stream.stamp_id]
+            if stamped.stop - stamped.start == 3:
+                packet[stamped] = stamp(self._wall())
+        if stream.level_id in extensions:
+            stream.track.heard(data[extensions[stream.level_id].start] & 0x7F)
         return bytes(packet)
 
     # Which stream
@@ -236,7 +246,7 @@ class Publisher:
             layer.bind(ssrc)
             ingress.track.fans[layer].reset()
             ingress.track.want_keyframe(layer)
-        stream = self._streams[ssrc] = _Stream(ingress, layer, is_repair)
+        stream = self._streams[ssrc] = _Stream(ingress, layer, is_repair=is_repair)
         return stream
 
     # Reports

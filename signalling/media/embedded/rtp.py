@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 _FIXED: Final = struct.Struct("!BBHII")
 _PATCHED: Final = struct.Struct("!BHII")
+_SSRC: Final = struct.Struct("!I")
 _NUMBERS: Final = struct.Struct("!HI")
 _ONE_BYTE: Final = 0xBEDE
 _TWO_BYTE: Final = 0x100
@@ -117,6 +118,12 @@ def patch(
 ) -> None:
     """Make a packet part of another stream, in place."""
     _PATCHED.pack_into(packet, 1, marker << 7 | payload_type, sequence_number, timestamp, ssrc)
+
+
+def patch_stream(packet: bytearray, *, payload_type: int, ssrc: int) -> None:
+    """Make a packet part of another stream with the same numbers, in place."""
+    packet[1] = packet[1] & _MARKER | payload_type
+    _SSRC.pack_into(packet, 8, ssrc)
 
 
 def patch_numbers(packet: bytearray, *, sequence_number: int, timestamp: int) -> None:

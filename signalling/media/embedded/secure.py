@@ -14,9 +14,9 @@ import pylibsrtp
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 from aiortc.rtcdtlstransport import SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80, State
 
-from signalling.media.embedded.ice import Address, IceLite
-from signalling.media.embedded.native import Destination, handle_of
-from signalling.media.embedded.port import MediaPort
+from signalling.media.embedded.ice import IceLite
+from signalling.media.embedded.native import Lane
+from signalling.media.embedded.port import Datagram, MediaPort
 
 HANDSHAKE_SECONDS: Final = 15.0
 MOST_WAITING: Final = 32
@@ -74,8 +74,10 @@ class SecurePath:
         self.ice = IceLite()
         self.refused = 0
         """How many packets could not be decrypted, or came twice."""
-        self.unsealed = 0
-        """How many could not be encrypted."""
+        self._lane = Lane(port.outbox, monotonic) if port.outbox is not None else None
+        self.send_rtp: Callable[[bytes], None] = self._lane or self._send_rtp
+        """Seals and sends an RTP packet; nothing happens while nobody can or wants to receive."""
+        self._unsealed = 0
         self._port = port
         self._on_rtp, self._on_rtcp, self._on_close = on_rtp, on_rtcp, on_close
         self._monotonic = monotonic
@@ -86,15 +88,17 @@ class SecurePath:
         self._dtls._srtp_profiles = PROFILES
         self._dtls.add_listener("statechange", self._changed)
         self._ready = False
-        self._seal: Any = None
-        self._address: Address | None = None
-        self._to: Destination | None = None
         port.attach(self)
 
     @property
     def ready(self) -> bool:
         """Whether media can be sent and received."""
         return self._ready
+
+    @property
+    def unsealed(self) -> int:
+        """How many packets could not be encrypted."""
+        return self._unsealed + (self._lane.unsealed if self._lane is not None else 0)
 
     async def start(self, fingerprints: Sequence[Fingerprint]) -> None:
         """Wait for the other side's handshake. Raises `HandshakeFailed`; the path is closed then."""
@@ -122,36 +126,35 @@ class SecurePath:
         self.ice.restart()
         self._port.attach(self)
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, datagram: Datagram) -> None:
         """A datagram from an address that has proved itself."""
-        if data[0] < 64:
+        view = datagram.view
+        if view[0] < 64:
             if not self._pipe.waiting.full():
-                self._pipe.waiting.put_nowait(data)
+                self._pipe.waiting.put_nowait(datagram.copy())
             return
         if not self._ready:
             return
-        try:
-            # RFC 5761, section 4: what would be payload types 64 to 95 is RTCP.
-            if 64 <= data[1] & 0x7F < 96:
-                self._on_rtcp(self._dtls._rx_srtp.unprotect_rtcp(data))
-            else:
-                self._on_rtp(self._dtls._rx_srtp.unprotect(data))
-        except pylibsrtp.Error:
+        # RFC 5761, section 4: what would be payload types 64 to 95 is RTCP.
+        if 64 <= view[1] & 0x7F < 96:
+            packet, take = datagram.unprotect_rtcp(self._dtls._rx_srtp), self._on_rtcp
+        else:
+            packet, take = datagram.unprotect(self._dtls._rx_srtp), self._on_rtp
+        if packet is None:
             self.refused += 1
+        else:
+            take(packet)
 
-    def send_rtp(self, packet: bytes) -> None:
-        """Seal and send; nothing happens while nobody can or wants to receive."""
-        outbox, ice = self._port.outbox, self.ice
-        if not self._ready:
-            return
-        if outbox is None:
+    def proved(self) -> None:
+        """A check has been answered."""
+        lane, to = self._lane, self.ice.destination
+        if lane is not None:
+            lane.until = self.ice.consent_until if self._ready else float("-inf")
+            lane.to = lane.outbox.destination(to) if to is not None else b""
+
+    def _send_rtp(self, packet: bytes) -> None:
+        if self._ready:
             self._sealed(self._dtls._tx_srtp.protect, packet)
-        elif ice.destination is not None and self._monotonic() < ice.consent_until:
-            if self._to is None or ice.destination is not self._address:
-                self._address = ice.destination
-                self._to = Destination(ice.destination)
-            if not outbox.put(packet, self._seal, self._to):
-                self.unsealed += 1
 
     def send_rtcp(self, packet: bytes) -> None:
         """Seal and send a compound packet; nothing happens while nobody can or wants to receive."""
@@ -163,7 +166,7 @@ class SecurePath:
             self._send(seal(packet))
         except (pylibsrtp.Error, ValueError):
             # Too long, or a number that was used long ago: this packet is lost, the next one need not be.
-            self.unsealed += 1
+            self._unsealed += 1
 
     def _send(self, data: bytes) -> None:
         to = self.ice.destination
@@ -173,8 +176,11 @@ class SecurePath:
     def _changed(self) -> None:
         state = self._dtls._state
         if state is State.CONNECTED:
-            self._seal = handle_of(self._dtls._tx_srtp)
+            if self._lane is not None:
+                self._lane.seal_with(self._dtls._tx_srtp)
             self._ready = True
+            self.proved()
         elif self._ready and state is State.CLOSED:
             self._ready = False
+            self.proved()
             self._on_close()

@@ -29,6 +29,9 @@ class Track:
         self.source: Source = source
         self.cname = cname
         self.forwarded = forwarded
+        self.codec = forwarded.codec.name.lower()
+        """Its name in lower case."""
+        self.kind = "audio" if self.codec == "opus" else "video"
         self.layers = layers
         """From the smallest to the largest."""
         self.ssrc = fresh_ssrc()
@@ -39,16 +42,6 @@ class Track:
         self._loudest = SILENCE
         self._asked: dict[Layer, float] = {}
         self._wanted: set[Layer] = set()
-
-    @property
-    def kind(self) -> str:
-        """`audio` or `video`."""
-        return "audio" if self.codec == "opus" else "video"
-
-    @property
-    def codec(self) -> str:
-        """Its name in lower case."""
-        return self.forwarded.codec.name.lower()
 
     def mute(self, muted: bool) -> None:
         """Forward nothing of it from now on, or go on."""

@@ -30,9 +30,9 @@ class Wire(asyncio.DatagramProtocol):
 
     @classmethod
     async def to(cls, address: Address) -> "Wire":
-        """Bound to any free port and sending there."""
+        """Bound to any free port of the same host and sending there."""
         _, wire = await asyncio.get_running_loop().create_datagram_endpoint(
-            cls, local_addr=("127.0.0.1", 0), remote_addr=address
+            cls, local_addr=(address[0], 0), remote_addr=address
         )
         return wire
 
@@ -46,7 +46,7 @@ class Wire(asyncio.DatagramProtocol):
 
     @property
     def address(self) -> Address:
-        host, port = self.transport.get_extra_info("sockname")
+        host, port = self.transport.get_extra_info("sockname")[:2]
         return host, port
 
     def send(self, data: bytes) -> None:
@@ -155,20 +155,20 @@ class Stage:
         self.paths.append(Path(self.port, self.certificate))
         return self.paths[-1]
 
-    async def wire(self) -> Wire:
-        self.wires.append(await Wire.to(self.port.address))
+    async def wire(self, host: str = "127.0.0.1") -> Wire:
+        self.wires.append(await Wire.to((host, self.port.address[1])))
         return self.wires[-1]
 
-    async def arrived(self, path: Path) -> Caller:
+    async def arrived(self, path: Path, host: str = "127.0.0.1") -> Caller:
         """A caller who has proved that this path is theirs."""
-        caller = Caller(await self.wire(), path.ice.credentials)
+        caller = Caller(await self.wire(host), path.ice.credentials)
         await caller.prove()
         return caller
 
-    async def connected(self) -> tuple[Path, Caller]:
+    async def connected(self, host: str = "127.0.0.1") -> tuple[Path, Caller]:
         """A path, and a caller at the other end of it who has shaken hands."""
         path = self.path()
-        caller = await self.arrived(path)
+        caller = await self.arrived(path, host)
         async with asyncio.TaskGroup() as group:
             group.create_task(path.start(fingerprints(caller.certificate)))
             group.create_task(caller.shake_hands(fingerprints(self.certificate)))

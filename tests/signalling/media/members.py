@@ -239,9 +239,9 @@ class Call:
 
 
 @asynccontextmanager
-async def call(place: Place | None = None, **options: Any) -> AsyncIterator[Call]:
+async def call(place: Place | None = None, *, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Call]:
     """On loopback, or on the network of that place."""
-    made = Call(**options) if place is None else Call(SERVER, **options)
+    made = Call(host if place is None else SERVER, **options)
     with nullcontext() if place is None else place.entered():
         await made.engine.open()
     try:

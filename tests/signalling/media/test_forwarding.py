@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 
 import pytest
 
@@ -24,6 +25,20 @@ async def test_everybody_sees_and_hears_everybody() -> None:
         for a, b in pairs:
             a.meters[b.id, "microphone"].forget_sound()
         await until(lambda: all(abs(a.pitch(b) - b.tone) < 30 for a, b in pairs), seconds=10)
+
+
+@pytest.mark.parametrize("announced", ["127.0.0.1", "::1"])
+async def test_one_port_for_both_families(announced: str) -> None:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError as why:
+        pytest.skip(f"there is no IPv6 here: {why}")
+    async with call(host="::") as meeting:
+        meeting.announce(announced)
+        one, other = await meeting.join(), await meeting.join()
+        await one.send()
+        await until(lambda: other.frames(one) > 5, seconds=15)
 
 
 async def test_layers_follow_what_is_looked_at() -> None:

@@ -226,7 +226,8 @@ async def test_in_a_circle_they_stay_but_do_not_see_each_other(world: World) -> 
     await world.node()
     call_id = str(uuid4())
     await world.run(
-        "INSERT INTO call (id, meeting_id, node, epoch, topology) VALUES (:id, :meeting, :node, 1, 'forwarded')",
+        "INSERT INTO call (id, meeting_id, node, epoch, topology) "
+        "VALUES (:id, :meeting, :node, 1, 'forwarded')",
         id=call_id, meeting=booked["id"], node=NODE,
     )  # fmt: skip
     for person in (ann, bob, cat):

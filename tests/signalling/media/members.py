@@ -233,9 +233,13 @@ class Call:
     async def join(self, tone: float = 440.0) -> Member:
         """Somebody who listens, and sends nothing yet."""
         member = Member(self, tone)
+        self.meet(member)
+        return await member.enter()
+
+    def meet(self, member: Member) -> None:
+        """What the engine says to them is theirs from here on."""
         self.members.append(member)
         self.ears[member.id] = member.hear
-        return await member.enter()
 
 
 @asynccontextmanager

@@ -162,7 +162,7 @@ def _refuses(*_: object) -> None:
 async def test_who_may_only_listen_is_refused() -> None:
     async with call() as meeting:
         one = Member(meeting)
-        meeting.members.append(one)
+        meeting.meet(one)
         await one.enter(may_publish=False)
         with pytest.raises(SignalRefused) as refused:
             await one.send()

@@ -110,7 +110,7 @@ class Choosing(Member):
     def __init__(self, meeting: Call, codec: str) -> None:
         super().__init__(meeting)
         self._codec = codec
-        meeting.members.append(self)
+        meeting.meet(self)
 
     async def come(self) -> "Choosing":
         await self.enter()
@@ -317,7 +317,7 @@ async def test_who_is_muted_keeps_their_time(tmp_path: Path) -> None:
 async def test_a_screen_has_its_own_file_and_a_camera_may_come_later(tmp_path: Path) -> None:
     async with call(recordings=tmp_path) as meeting:
         shares, speaks = Sharing(meeting), await meeting.join()
-        meeting.members.append(shares)
+        meeting.meet(shares)
         await (await shares.enter()).send()
         speaks.publish = webrtc.RTCPeerConnection(webrtc.RTCConfiguration(ice_servers=[]))
         speaks.source.start()

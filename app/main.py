@@ -23,6 +23,7 @@ from app.organisations.routes import router as organisations
 from app.pairings.routes import router as pairings
 from app.people.routes import router as people
 from app.reactions import REACTIONS
+from app.recordings.routes import router as recordings
 from app.safeguarding.routes import router as safeguarding
 from app.scheduling.routes import router as scheduling
 from app.settings import Settings, get_settings
@@ -37,6 +38,7 @@ ROOMS: Final[tuple[APIRouter, ...]] = (
     people,
     pairings,
     scheduling,
+    recordings,
     chat,
     safeguarding,
     live,

@@ -20,11 +20,18 @@ from app.pairings.events import (
     PairingProposed,
     ParticipantWentAway,
 )
+from app.recordings import service as recordings
 from app.safeguarding import service as safeguarding
 from app.safeguarding.events import ReportFiled
 from app.scheduling import calls
 from app.scheduling import service as scheduling
-from app.scheduling.events import MeetingBooked, MeetingCancelled, MeetingDeclined, MeetingProposed
+from app.scheduling.events import (
+    CallWasRecorded,
+    MeetingBooked,
+    MeetingCancelled,
+    MeetingDeclined,
+    MeetingProposed,
+)
 
 REACTIONS: Reactions = {
     SessionEnded: [calls.session_ended],
@@ -42,6 +49,7 @@ REACTIONS: Reactions = {
     MeetingBooked: [chat.meeting_booked, notifications.meeting_changed],
     MeetingDeclined: [notifications.meeting_changed],
     MeetingCancelled: [chat.meeting_cancelled, notifications.meeting_changed],
+    CallWasRecorded: [recordings.take_in],
     ReportFiled: [notifications.report_filed],
 }
 

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     turn_secret: str = ""
     calls_across_organisations: Literal["forwarded", "relayed"] = "forwarded"
     """How two people of different organisations meet: at our server, or end to end through a TURN server."""
+    recordings: Path | None = None
+    """Where signalling nodes put what they record of calls; None: no recordings are kept."""
+    recording_days: int = Field(default=90, ge=1)
     messages_per_minute: int = Field(default=300, ge=1)
     lease_lapse_seconds: float = Field(default=45, gt=0)
     database_pool: int = Field(default=10, ge=1, le=200)
@@ -57,6 +60,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("recordings", mode="before")
+    @classmethod
+    def _nowhere(cls, value: object) -> object:
+        return value or None
 
     @field_validator("valkey_url")
     @classmethod

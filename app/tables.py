@@ -7,6 +7,7 @@ from app.chat import models as chat
 from app.core import idempotency, mailbox, nodes, streams
 from app.organisations import models as organisations
 from app.pairings import models as pairings
+from app.recordings import models as recordings
 from app.safeguarding import models as safeguarding
 from app.scheduling import models as scheduling
 
@@ -38,4 +39,6 @@ TABLES = (
     scheduling.Call,
     scheduling.Attendance,
     scheduling.AttendanceQuality,
+    recordings.Recording,
+    recordings.RecordingFile,
 )

@@ -17,6 +17,7 @@ from app.core.db import Database, open_database
 from app.core.mailbox import Mailbox
 from app.core.outbox import Relay
 from app.reactions import REACTIONS
+from app.recordings import expiry as expiry_of_recordings
 from app.scheduling import calls
 from app.settings import Settings, get_settings
 from signalling.contracts.bus import Bus, BusUnavailable
@@ -100,6 +101,13 @@ async def clear_away(database: Database) -> None:
         await asyncio.sleep(CLEARING_SECONDS)
 
 
+async def end_recordings(database: Database, settings: Settings) -> None:
+    """Once an hour, delete the recordings that have been kept for long enough."""
+    while True:
+        await expiry_of_recordings.end_old(database, settings)
+        await asyncio.sleep(CLEARING_SECONDS)
+
+
 async def run_jobs(url: str) -> None:
     """Run jobs until cancelled; a finished job is deleted, for its arguments may hold secrets."""
     app = jobs.with_database(url)
@@ -148,6 +156,7 @@ async def work(settings: Settings) -> None:
             tasks.create_task(_for_ever("relay_marks", relay.mark))
             tasks.create_task(_for_ever("housekeeping", lambda: keep_house(database, bus, settings)))
             tasks.create_task(_for_ever("clearing", lambda: clear_away(database)))
+            tasks.create_task(_for_ever("recordings", lambda: end_recordings(database, settings)))
             tasks.create_task(_for_ever("jobs", lambda: run_jobs(url)))
     finally:
         await bus.close()

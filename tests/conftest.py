@@ -170,6 +170,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         database_url=database_url,
         valkey_url=f"memory://{uuid.uuid4().hex}",
         state_dir=tmp_path / "state",
+        recordings=tmp_path / "recordings",
         open_registration=True,
         database_pool=5,
         log_level="error",

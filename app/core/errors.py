@@ -7,6 +7,7 @@
      +-- NotFound          404   unknown, or not for your eyes: the two answers are the same
      +-- Conflict          409   the state of things does not allow it
      +-- TooLarge          413   the body is over the limit
+     +-- NotSatisfiable    416   the file has no such part
      +-- Invalid           422   readable, but not acceptable; `errors` says where and why
      +-- TooManyRequests   429   slow down
      +-- Unavailable       503   not now; try again
@@ -131,6 +132,13 @@ class TooLarge(Problem):
     detail = "The request body is over the limit of 256 KiB."
 
 
+class NotSatisfiable(Problem):
+    status = 416
+    title = "Range not satisfiable"
+    code = "range_not_satisfiable"
+    detail = "The file is shorter than that. `Content-Range` says how long it is."
+
+
 class Invalid(Problem):
     status = 422
     title = "Not acceptable"
@@ -241,6 +249,7 @@ __all__ = [
     "Forbidden",
     "Invalid",
     "NotFound",
+    "NotSatisfiable",
     "Problem",
     "ProblemDocument",
     "TooLarge",

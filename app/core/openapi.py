@@ -19,6 +19,7 @@ TAGS = [
     {"name": "people", "description": "Who could mentor me: people visible to me."},
     {"name": "pairings", "description": "With whom: ask, agree, goals, circles."},
     {"name": "scheduling", "description": "When: meetings, call tickets, attendance."},
+    {"name": "recordings", "description": "Keeping: what was recorded of calls, for those who are in it."},
     {"name": "chat", "description": "Saying: conversations, messages, read marks."},
     {"name": "safeguarding", "description": "Reports to coordinators."},
     {"name": "live", "description": "Hearing: streams of what happens, and catching up with them."},
@@ -84,7 +85,13 @@ def _describe(operation: dict[str, Any], kinds: dict[str, type[Problem]]) -> Non
     operation["responses"] = responses
 
 
-_SUCCESS = {"200": "As asked.", "201": "Created.", "202": "Taken up.", "204": "Done; there is no body."}
+_SUCCESS = {
+    "200": "As asked.",
+    "201": "Created.",
+    "202": "Taken up.",
+    "204": "Done; there is no body.",
+    "206": "The part that was asked for.",
+}
 
 
 _RETRY_AFTER = {

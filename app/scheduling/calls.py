@@ -13,16 +13,19 @@ from app.accounts.auth import Actor, Doorkeeper
 from app.accounts.events import SessionEnded
 from app.blocks import queries as blocks
 from app.core import clock, nodes
+from app.core.db import emit
 from app.core.errors import Conflict, Unavailable
 from app.core.nodes import Node
 from app.pairings import queries as pairings
 from app.pairings.models import Kind, Pairing, Part
 from app.scheduling import news, queries
+from app.scheduling.events import CallWasRecorded
 from app.scheduling.models import Attendance, AttendanceQuality, Call, Meeting, MeetingStatus
 from app.scheduling.schemas import IceServer, TicketRead
 from app.settings import Settings
 from signalling.contracts.calls import (
     CallForwarded,
+    CallRecorded,
     CommandDone,
     EndCall,
     Fact,
@@ -200,9 +203,18 @@ async def apply(db: AsyncSession, fact: Fact) -> None:
                 await queries.measured(db, _measured(fact))
         case CallForwarded():
             await queries.forwarded(db, fact.call_id)
+        case CallRecorded():
+            await _recorded(db, fact)
         case ParticipantsPresent():
             found = await queries.renew(db, fact.call_id, fact.participant_ids, fact.at)
             await news.tell_of_stays(db, [news.Stay(fact.call_id, membership_id) for membership_id in found])
+
+
+async def _recorded(db: AsyncSession, fact: CallRecorded) -> None:
+    if await queries.known_call(db, fact.call_id):
+        emit(db, CallWasRecorded(fact=fact))
+    else:
+        log.warning("fact_about_unknown_call", call_id=str(fact.call_id), node=fact.node)
 
 
 def _stay(fact: ParticipantJoined | ParticipantLeft) -> Attendance:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from app.core.db import Event
+from signalling.contracts.calls import CallRecorded
 
 
 class MeetingProposed(Event):
@@ -23,3 +24,9 @@ class MeetingDeclined(Event):
 class MeetingCancelled(Event):
     meeting_id: UUID
     by_account_id: UUID | None
+
+
+class CallWasRecorded(Event):
+    """A take of a call that we know is over; it may be told again."""
+
+    fact: CallRecorded

@@ -130,6 +130,11 @@ async def forwarded(db: AsyncSession, call_id: UUID) -> None:
     await db.execute(update(Call).where(Call.id == call_id).values(topology="forwarded"))
 
 
+async def known_call(db: AsyncSession, call_id: UUID) -> bool:
+    """Whether there is such a call."""
+    return bool(await db.scalar(select(exists(select(Call.id).where(Call.id == call_id)))))
+
+
 async def known_call_member(db: AsyncSession, call_id: UUID, membership_id: UUID) -> bool:
     """Whether this membership takes part in the pairing whose call this is."""
     found = await db.scalar(

@@ -33,6 +33,7 @@ def shared_settings(
         database_url=server.set(database=name).render_as_string(hide_password=False),
         valkey_url=f"memory://{uuid.uuid4().hex}",
         state_dir=tmp_path_factory.mktemp("shared") / "state",
+        recordings=tmp_path_factory.mktemp("recordings"),
         open_registration=True,
         database_pool=5,
         log_level="error",

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import Range
@@ -19,9 +20,14 @@ from app.core.nodes import Node
 from app.core.streams import Stream, StreamEvent, StreamKind
 from app.organisations.models import Invitation, Membership, Organisation, Partnership, Role, Visibility
 from app.pairings.models import Goal, Kind, Pairing, Part, Participant, Status
+from app.recordings.models import Recording, RecordingFile
 from app.safeguarding.models import Report
+from app.scheduling import queries as meetings
 from app.scheduling.models import Attendance, Booking, Call, Meeting, MeetingStatus
 from tests.world import ALL_ROLES, NODE, Person, World
+
+CONTENT: Final = bytes(range(256)) * 4
+"""Of each recorded file."""
 
 
 @dataclass(slots=True)
@@ -68,6 +74,8 @@ class House:
     meeting_talk: Conversation = field(init=False)
     said: dict[tuple[UUID, UUID], Message] = field(default_factory=dict)
     """Messages by conversation and author's membership: in each the mentee speaks, then the mentor."""
+    recorded: Recording = field(init=False)
+    circle_recorded: Recording = field(init=False)
     invitation: Invitation = field(init=False)
     invitation_secret: str = field(init=False)
     report: Report = field(init=False)
@@ -83,6 +91,7 @@ class House:
             await house._people()
             await house._pairings()
             await house._meetings()
+            await house._recordings()
             await house._talks()
             await house._papers()
         return house
@@ -249,6 +258,25 @@ class House:
             )
         )
 
+    async def _recordings(self) -> None:
+        """Both people of each call were recorded; what lies on disk comes with the scenes."""
+        self.recorded = await self._recording(self.booked)
+        self.circle_recorded = await self._recording(self.circle_booked)
+
+    async def _recording(self, meeting: Meeting) -> Recording:
+        stays = await meetings.attendance(self._db, meeting.id)
+        take = Recording(
+            id=new_id(),
+            call_id=stays[0].call_id,
+            started_at=clock.now(),
+            duration_ms=60_000,
+            ended="stopped",
+            cut=False,
+        )
+        await self._save(take)
+        await self._save(*(recorded_file(take, stay.id) for stay in stays), hidden=False)
+        return take
+
     async def _talks(self) -> None:
         self.talk = await self._talk(self.active)
         self.circle_talk = await self._talk(self.circle)
@@ -307,6 +335,20 @@ class House:
             membership_id=member(self.nuisance),
         )
         await self._save(self.invitation, self.report, self.report_on_admin, self.block)
+
+
+def recorded_file(take: Recording, stay_id: UUID) -> RecordingFile:
+    """What a take holds of one stay."""
+    return RecordingFile(
+        recording_id=take.id,
+        name=f"{stay_id}-camera-1.webm",
+        participant_id=stay_id,
+        sources=["camera", "microphone"],
+        codecs=["opus", "vp8"],
+        offset_ms=0,
+        duration_ms=60_000,
+        bytes=len(CONTENT),
+    )
 
 
 async def mailed_link(world: World, person: Person, password: str, **spoilt: datetime) -> str:

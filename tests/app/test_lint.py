@@ -15,6 +15,9 @@ OTHER_DOORS = {
     "accounts/passwords": "argon2, off the event loop",
     "accounts/expiry": "what ends by itself: the worker's verb, not a caller's",
     "scheduling/calls": "tickets and commands out, facts in: a verb file of its own beside service",
+    "recordings/expiry": "what ends by itself: the worker's verb, not a caller's",
+    "recordings/ranges": "parts of files: pure",
+    "recordings/storage": "the files of takes, on disk",
     "chat/access": "who may write, hear and be named",
     "live/standing": "what nodes ask, behind a door that is not for the world",
 }

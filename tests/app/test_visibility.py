@@ -21,7 +21,10 @@ from app.organisations import queries as organisations
 from app.organisations.models import Membership, Organisation, Partnership, Role
 from app.pairings import queries as pairings
 from app.pairings.models import Pairing, Participant
-from app.scheduling.models import Call
+from app.recordings import queries as recordings
+from app.recordings.models import Recording
+from app.scheduling import queries as meetings
+from app.scheduling.models import Call, Meeting
 from tests.app.house import House
 from tests.app.kept import sweep
 from tests.app.visibility import Finding, Principal, Row, check, operations
@@ -92,6 +95,15 @@ def _every_partner(organisation_ids: Any) -> Any:
     return select(Partnership.partner_id).where(Partnership.organisation_id.in_(organisation_ids))
 
 
+def _in_the_take_or_not(actor: Actor) -> Any:
+    seen = meetings.visible_to(actor).with_only_columns(Meeting.id)
+    return (
+        select(Recording)
+        .join(Call, Call.id == Recording.call_id)
+        .where(Call.meeting_id.in_(seen), Recording.deleted_at.is_(None))
+    )
+
+
 Leak = tuple[Principal, Any, str, Callable[..., Any], str]
 LEAKS: tuple[Leak, ...] = (
     (Principal.STRANGER, organisations, "own_organisation_ids", _every_organisation, "read_organisation"),
@@ -113,6 +125,9 @@ LEAKS: tuple[Leak, ...] = (
     (Principal.BLOCKER, blocks, "kept_apart", _nobody_apart, "list_conversations-words in circles"),
     (Principal.CIRCLE_LEFT, pairings, "participating", _left_or_not, "read_messages-circle"),
     (Principal.PAIRING_ENDED, chat_access, "must_be_open", lambda _: None, "send_message"),
+    (Principal.WRONG_ROLE, recordings, "visible_to", _in_the_take_or_not, "read_recordings-not in the take"),
+    (Principal.WRONG_ROLE, recordings, "visible_to", _in_the_take_or_not, "delete_recording-circle"),
+    (Principal.BLOCKER, blocks, "kept_apart", _nobody_apart, "read_recording_file-of someone kept apart"),
     (Principal.WRONG_SIDE, chat_access, "must_be_author", lambda *_: None, "edit_message"),
 )
 

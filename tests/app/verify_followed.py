@@ -214,6 +214,11 @@ LIVE: Final = (
         for_each("list_meetings", "meeting_id"),
     ),
     Live(
+        "read_recordings",
+        {**_mine, "call.changed": the("meeting_id"), "pairing.changed": ATTENDED},
+        for_each("list_meetings", "meeting_id"),
+    ),
+    Live(
         "list_conversations",
         {
             **_mine,
@@ -249,6 +254,7 @@ ON_DEMAND: Final = {
     "read_membership": "opened from that directory; one's own stand in read_me, which is followed",
     "search_people": "a search: its answer is for the moment in which somebody looks",
     "read_person": "opened from a search; whoever one deals with stands in pairings, which are followed",
+    "read_recording_file": "does not change; that there is one stands in read_recordings, which is followed",
     "read_config": "the same until the server starts anew",
     "list_mailbox": "in development only",
     "healthz": "for machines",

@@ -77,7 +77,7 @@ class Scene:
     """What one operation is called with."""
 
     caller: Person
-    path: dict[str, UUID] = field(default_factory=dict)
+    path: Mapping[str, UUID | str] = field(default_factory=dict)
     body: Any = None
     query: str = ""
     other: Person | None = None

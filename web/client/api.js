@@ -116,6 +116,17 @@ export class Api {
   }
 
   /**
+   * A file, whole.
+   * @template {PathOf<"get">} P
+   * @param {P} path
+   * @param {Options<P, "get">} [options]
+   * @returns {Promise<Blob>}
+   */
+  async file(path, options) {
+    return (await this.#answered("GET", path, options)).blob();
+  }
+
+  /**
    * Every item of a list, page by page.
    * @template {PathOf<"get">} P
    * @param {P} path
@@ -159,6 +170,16 @@ export class Api {
    * @returns {Promise<any>}
    */
   async #send(method, template, given) {
+    const response = await this.#answered(method, template, given);
+    return response.status === 204 ? undefined : response.json();
+  }
+
+  /**
+   * @param {MethodOf} method
+   * @param {string} template
+   * @param {unknown} [given]
+   */
+  async #answered(method, template, given) {
     const { path, query, body, key, signal } = /** @type {Loose} */ (given ?? {});
     const url = address(template, path, query);
     /** @type {Record<string, string>} */
@@ -169,7 +190,7 @@ export class Api {
     const repeatable = method === "GET" || (method === "POST" && KEYED.has(template));
     const response = await this.#authorised(url, request, repeatable);
     if (!response.ok) throw await Problem.from(response);
-    return response.status === 204 ? undefined : response.json();
+    return response;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { html, useState } from "../view/preact.js";
 import { announce, useLoad, useNow } from "../view/hooks.js";
 import { Avatar, Back, Button, From, Icon, Loaded, Status, Title } from "../view/parts.js";
+import { Recordings } from "../view/recordings.js";
 import { ReportForm } from "../view/safety.js";
 import { api, useSession } from "../view/session.js";
 import { useConversationOf, useFresh } from "../view/live.js";
@@ -100,6 +101,7 @@ function Whole({ meeting, put }) {
         </section>
         ${conversation === undefined && meeting.status === "booked" && html`<${ChatPlace} className="inset"><h2>Messages</h2><//>`}
         ${conversation && html`<${Chat} id=${conversation.id} className="inset"><h2>Messages</h2><//>`}
+        <${Recordings} meeting=${meeting} zone=${zone} />
         <${Attendance} meeting=${meeting} zone=${zone} />
       </div>
       <aside class="stack">

@@ -1,5 +1,6 @@
 """A direct call between colleagues becomes a forwarded one, and nobody leaves it or loses sight."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -86,8 +87,9 @@ async def direct_call(served: Served, meeting_id: str) -> AsyncIterator[list[Pag
         yield pages
 
 
-async def test_a_recording_is_asked_for_agreed_to_seen_and_ended(served: Served) -> None:
-    async with direct_call(served, await colleagues_meeting_now(served)) as (jack, mei):
+async def test_a_recording_is_asked_for_agreed_to_seen_ended_and_kept(served: Served) -> None:
+    meeting_id = await colleagues_meeting_now(served)
+    async with direct_call(served, meeting_id) as (jack, mei):
         await jack.get_by_role("button", name="Record", exact=True).click()
         await expect(jack.get_by_text("Recording begins when Mei has agreed.")).to_be_visible()
         await expect(mei.get_by_text("Jack Sullivan asks to record this call.").first).to_be_visible()
@@ -111,6 +113,24 @@ async def test_a_recording_is_asked_for_agreed_to_seen_and_ended(served: Served)
         for file in take["files"]:
             assert set(file["sources"]) == {"microphone", "camera"}
             assert file["duration_ms"] > 2000
+    await is_kept(served, meeting_id, take["take_id"])
+
+
+async def is_kept(served: Served, meeting_id: str, take_id: str) -> None:
+    """Both of them find what was recorded, and can fetch it."""
+    for email in COLLEAGUES:
+        person = await as_person(served, email)
+        for _ in range(50):
+            if found := (await person.ok("GET", f"/v1/meetings/{meeting_id}/recordings"))["items"]:
+                break
+            await asyncio.sleep(0.1)
+        (recording,) = found
+        assert recording["id"] == take_id
+        assert {file["person"] for file in recording["files"]} == {"Jack Sullivan", "Mei Tanaka"}
+        for file in recording["files"]:
+            answer = await person.client.get(f"/v1/recordings/{take_id}/files/{file['name']}")
+            assert (answer.status_code, len(answer.content)) == (200, file["bytes"])
+        await person.client.aclose()
 
 
 async def until_forwarded(page: Page) -> None:

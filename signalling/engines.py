@@ -1,8 +1,11 @@
 """The media engines of this node, and what the effects of the core mean to the one that carries a call."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 from uuid import UUID, uuid4
+
+import structlog
 
 from signalling.media.port import MediaEngine, OnRecorded, RecordingRefused
 from signalling.protocol.effects import (
@@ -25,6 +28,8 @@ from signalling.protocol.room import Room
 from signalling.reports import Reports
 from signalling.stays import Stays
 
+log = structlog.get_logger()
+
 
 class Engines:
     """One for each topology.
@@ -45,6 +50,8 @@ class Engines:
         self._reports = reports
         self._send = send
         self._tasks: set[asyncio.Task[object]] = set()
+        self._runs: dict[UUID, int] = {}
+        """Which recording of its call each take is."""
         for engine in self._engines.values():
             engine.tell_recordings(recorded)
 
@@ -78,6 +85,10 @@ class Engines:
         engine = self._engines.get(room.topology)
         if engine is None:
             return
+        effects = list(effects)
+        if any(isinstance(effect, RunRecording) and not effect.on for effect in effects):
+            # First of all, whatever becomes of the rest.
+            await self._stop_recording(engine, room)
         for effect in effects:
             match effect:
                 case Send() | Close():
@@ -85,7 +96,9 @@ class Engines:
                 case Entered() | Left() | CarriedOver():
                     await self._move(engine, room, effect)
                 case RunRecording():
-                    await self._record(engine, room, effect)
+                    if effect.on:
+                        # Whoever agreed last need not wait for the disk.
+                        self._in_background(self._record(engine, room, effect.run))
                 case Negotiate():
                     await self._negotiate(engine, room, effect)
                 case _:
@@ -102,34 +115,50 @@ class Engines:
             case Left():
                 self._report_quality(room, effect.participant_id, effect.membership_id)
                 await engine.dismiss(room.call_id, effect.participant_id)
-                if not room.peers:
-                    await engine.end(room.call_id)
 
     async def _admit(self, engine: MediaEngine, participant_id: UUID) -> None:
         stay = self._stays.get(participant_id)
         if stay is not None:
             await engine.admit(stay.terms)
 
-    async def _record(self, engine: MediaEngine, room: Room, effect: RunRecording) -> None:
-        if not effect.on:
-            await self._stop_recording(engine, room)
-            return
+    async def _record(self, engine: MediaEngine, room: Room, run: int) -> None:
+        take_id = uuid4()
+        self._runs[take_id] = run
         try:
-            await engine.record(room.call_id, uuid4())
-        except RecordingRefused as refusal:
-            for said in room.unrecorded(str(refusal)):
-                if isinstance(said, Send):
-                    self._send(said)
-        if not room.consent.is_running(effect.run):
-            # While the engine made ready somebody came in, or said no.
-            await self._stop_recording(engine, room)
+            await engine.record(room.call_id, take_id)
+        except Exception as failure:
+            self._runs.pop(take_id, None)
+            refused = isinstance(failure, RecordingRefused)
+            if not refused:
+                log.exception("recording_failed", call=str(room.call_id))
+            if room.consent.is_running(run):
+                self._say(room.unrecorded(str(failure) if refused else "The recording could not begin."))
+        else:
+            if not room.consent.is_running(run):
+                # While the engine made ready somebody came in, left, or said no.
+                await self._stop_recording(engine, room)
+
+    def broke_off(self, room: Room | None, take_id: UUID, why: str | None) -> None:
+        """A take is over. Where it should have gone on, everybody is told why."""
+        run = self._runs.pop(take_id, 0)
+        if room is not None and why is not None and room.consent.is_running(run):
+            self._say(room.unrecorded(why))
+
+    def _say(self, effects: Iterable[Effect]) -> None:
+        """At once, so that numbers leave in order. There is nothing to stop any more."""
+        for effect in effects:
+            if isinstance(effect, Send):
+                self._send(effect)
 
     async def _stop_recording(self, engine: MediaEngine, room: Room) -> None:
         """From now on nothing is recorded; nobody waits until the disk has the rest."""
-        task = asyncio.create_task(engine.stop_recording(room.call_id))
+        self._in_background(engine.stop_recording(room.call_id))
+        await asyncio.sleep(0)
+
+    def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await asyncio.sleep(0)
 
     async def _negotiate(self, engine: MediaEngine, room: Room, effect: Negotiate) -> None:
         try:

@@ -3,9 +3,8 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -251,6 +250,10 @@ class Hub:
 
     async def _carry_out(self, room: Room, effects: list[Effect]) -> None:
         """Write first and without a pause, so that numbers leave in order; then tell the engine."""
+        self._write(room, effects)
+        await self._engines.tell(room, effects)
+
+    def _write(self, room: Room, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
                 case Send():
@@ -261,7 +264,6 @@ class Hub:
                     self._reports.stay(room, effect)
                 case _:
                     pass
-        await self._engines.tell(room, effects)
 
     def _deliver(self, call_id: UUID, to: UUID, told: Told) -> None:
         """What engines say."""
@@ -272,9 +274,8 @@ class Hub:
     def _recorded(self, call_id: UUID, recording: Recording) -> None:
         """A take is over. When nobody wanted it to be, they are told."""
         self._reports.recording(recording)
-        room, why = self.rooms.get(call_id), BROKEN_OFF.get(recording.ended)
-        if room is not None and why is not None:
-            self._in_background(self._carry_out(room, room.unrecorded(why)))
+        room = self.rooms.get(call_id)
+        self._engines.broke_off(room, recording.take_id, BROKEN_OFF.get(recording.ended))
 
     def _send(self, effect: Send) -> None:
         stay = self._stays.get(effect.to)
@@ -290,10 +291,8 @@ class Hub:
 
     def _expire(self, room: Room) -> None:
         effects = room.expire(asyncio.get_running_loop().time())
-        self._in_background(self._carry_out(room, effects))
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+        self._write(room, effects)
+        task = asyncio.create_task(self._engines.tell(room, effects))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -68,6 +68,9 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
     if topology == "forwarded":
         call.topology = topology
     topology = call.topology
+    if topology == "forwarded":
+        # Nobody learns an address of anybody but the server.
+        ice_policy = "all"
     permissions = permissions_in(pairing, own.id)
     issued = clock.now()
     signed = issue_call_ticket(

@@ -2,7 +2,7 @@
 
 Somebody asks by saying yes first. When all have said it, it begins; a no of one ends it, and no earlier yes
 counts any more. Whoever comes in later interrupts it until they have said yes, too. It never begins because
-somebody left.
+somebody left, and what goes on without them is another one.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -74,8 +74,14 @@ class Consent:
     def left(self, participant: UUID, peers: Collection[Peer]) -> list[Effect]:
         """Somebody is gone."""
         agreed = [each for each in self._agreed if each != participant]
-        alone = len(peers) < FEWEST
-        return self._become(peers, [] if self._on and alone else agreed, on=self._on and not alone)
+        if not self._on:
+            return self._become(peers, agreed, on=False)
+        if len(peers) < FEWEST:
+            return self._become(peers, [], on=False)
+        # Whoever left is not to have what is said without them: the rest is another recording.
+        ended = RunRecording(self.run, on=False)
+        self.run += 1
+        return [*self._become(peers, agreed, on=True), ended, RunRecording(self.run, on=True)]
 
     def _become(self, peers: Iterable[Peer], agreed: list[UUID], *, on: bool) -> list[Effect]:
         before, was_on = self.now(), self._on

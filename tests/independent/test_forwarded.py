@@ -131,6 +131,7 @@ async def test_what_was_lost_with_a_socket_is_said_again(circle: Circle, name: s
         await late.until(lambda me: me.offers, "the server's offer")
         await sees(late, amara)
         late.losing = True
+        late.set_media(audio=True, video=True)
         await late.publish()
         amara.publisher.send_only({"microphone"})  # type: ignore[union-attr]
         await amara.offer()

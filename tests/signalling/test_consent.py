@@ -109,7 +109,7 @@ def test_it_goes_on_when_one_of_several_leaves_and_ends_when_one_is_left() -> No
     for person in range(3):
         call.say(person, YES)
     effects = call.room.leave(call.people[2].participant_id)
-    assert (runs(effects), call.state) == ([], "on")
+    assert (runs(effects), call.state) == ([False, True], "on"), "whoever left is not in what follows"
     assert last(effects, call.people[0].participant_id) == ("on", [call.id(0), call.id(1)])
     effects = call.room.leave(call.people[1].participant_id)
     assert (runs(effects), call.state) == ([False], "off")

@@ -170,7 +170,13 @@ export class Link {
     if (this.pc.signalingState === "closed") return;
     this.#restarts += 1;
     if (this.#restarts > RESTART_LIMIT) this.given.lost();
-    else if (this.offers) this.pc.restartIce();
+    else this.renew();
+  }
+
+  /** The same, though nothing has failed that would count. */
+  renew() {
+    if (this.pc.signalingState === "closed") return;
+    if (this.offers) this.pc.restartIce();
     else this.signal({ type: "restart", generation: this.generation });
   }
 

@@ -43,10 +43,11 @@ export class Route {
    */
   begin(topology, present) {
     this.close();
-    this.#stay = whenElsewhere(() => this.#now?.links().forEach(({ link }) => link.restart()));
+    this.#stay = whenElsewhere(() => this.#now?.links().forEach(({ link }) => link.renew()));
     this.topology = topology;
     this.#now = this.#open(topology);
     this.#now.begin(present);
+    if (this.given.sources().screen) this.ask();
   }
 
   /** Ask that the server carry the call; it tells everybody when it does. */
@@ -165,7 +166,8 @@ export class Route {
 
   /** @param {string} id */
   #wayOf(id) {
-    return this.#former && !this.#moved.has(id) && this.#former.streamOf(id) ? this.#former : this.#now;
+    const serves = this.#former?.connectionWith(id) === "connected" && !this.#moved.has(id);
+    return serves ? this.#former : this.#now;
   }
 
   /**
@@ -175,6 +177,8 @@ export class Route {
   #open(topology) {
     const surroundings = {
       ...this.given,
+      // Nobody but the server learns where this is, so a relay is only for where nothing else gets through.
+      configuration: () => ({ ...this.given.configuration(), ...(topology === "forwarded" && { iceTransportPolicy: /** @type {const} */ ("all") }) }),
       // What is left behind agrees nothing any more.
       say: (/** @type {import("./protocol.js").Said} */ message) => topology === this.topology && this.given.say(message),
       stuck: () => this.ask(),
@@ -190,7 +194,10 @@ export class Route {
     if (now !== this.#now) return;
     here.forEach(({ id }, index) => come[index] && this.#moved.add(id));
     if (come.includes(true)) this.given.changed();
-    if (looks > 0 && come.includes(false)) this.#timer = setTimeout(() => void this.#move(looks - 1), LOOK_EVERY_MS);
+    // Whoever is away for a moment has not heard of it yet.
+    const away = here.some(({ state }) => state !== "online");
+    const left = away ? looks : looks - 1;
+    if (looks > 0 && come.includes(false)) this.#timer = setTimeout(() => void this.#move(left), LOOK_EVERY_MS);
     else this.#timer = setTimeout(() => this.#leave(), LINGER_MS);
   }
 
@@ -211,5 +218,7 @@ async function hasCome(way, { id, audio, video }) {
   const link = way?.linkFrom(id) ?? null;
   if (link?.state !== "connected") return false;
   const { framesDecoded, packetsReceived } = await receivedBy(link, way?.streamOf(id)?.getTracks() ?? []);
-  return video ? framesDecoded > 0 : packetsReceived > 0;
+  // What is not looked at, or has no room, is not sent.
+  const comes = video && globalThis.document?.visibilityState !== "hidden" && !way?.isPaused(id, "camera");
+  return comes ? framesDecoded > 0 : packetsReceived > 0;
 }

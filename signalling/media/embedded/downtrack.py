@@ -288,7 +288,8 @@ class DownTrack:
             if kept is None:
                 return None
             header = rtp.read(kept)
-            picture = vp8.read(kept[header.payload]) if self.track.codec == "vp8" else None
+            payload = kept[header.payload]
+            picture = vp8.read(payload) if payload and self.track.codec == "vp8" else None
             return segment.shift.renumbered(Incoming(kept, header, theirs, False, picture))
         return None
 

@@ -215,9 +215,11 @@ class EmbeddedEngine:
         participant = call.participants.pop(participant_id, None) if call else None
         if call is None or participant is None:
             return
-        call.settle()
-        await participant.close()
-        if not call.participants:
+        try:
+            call.settle()
+        finally:
+            await participant.close()
+        if not call.participants and self._calls.get(call_id) is call:
             await self.end(call_id)
 
     async def record(self, call_id: UUID, take_id: UUID) -> None:
@@ -246,7 +248,10 @@ class EmbeddedEngine:
         if call is not None:
             if call.take is not None:
                 call.take.end("call_ended")
-            await asyncio.gather(*(each.close() for each in call.participants.values()))
+            people = list(call.participants.values())
+            # Whose connection closes now settles nothing any more.
+            call.participants.clear()
+            await asyncio.gather(*(each.close() for each in people))
 
     def _participant(self, call_id: UUID, participant_id: UUID) -> Participant | None:
         call = self._calls.get(call_id)

@@ -134,6 +134,8 @@ class Fan:
         self._packets = self._octets = self._payload_octets = 0
         self._held: list[Member] | None = None
         """Who waits while nothing is forwarded."""
+        self._floor = -1
+        """What was sent while nothing was forwarded is not a beginning, however late it comes."""
 
     def hold(self) -> None:
         """Forward nothing from now on: everybody waits for `release`, and costs nothing."""
@@ -145,6 +147,7 @@ class Fan:
         """Forward again: who waited joins at the next packet with which one can begin."""
         if self._held is not None:
             self.waiting, self._held = self._held, None
+            self._floor = self._number
 
     @property
     def mark(self) -> Mark:
@@ -173,9 +176,11 @@ class Fan:
             if waiting and member in waiting:
                 waiting.remove(member)
         for shift, group in list(self._groups.items()):
-            group.set([each for each in group.members if each[1] is not member])
-            if not group.members:
+            others = [each for each in group.members if each[1] is not member]
+            if not others:
                 del self._groups[shift]
+            elif len(others) < len(group.members):
+                group.set(others)
 
     def join(self, member: Member, shift: Shift, first: int) -> None:
         """Receive from packet `first` (its number without wrapping) on."""
@@ -186,16 +191,18 @@ class Fan:
     def reset(self) -> None:
         """The layer begins anew with other numbers."""
         self._stop_all()
-        self._number = -1
+        self._number = self._floor = -1
         self._latest_first = 0
 
     def _stop_all(self) -> None:
-        for member in [member for group in self._groups.values() for _, member in group.members]:
-            member.stop()
+        groups, self._groups = self._groups, {}
+        for group in groups.values():
+            for _, member in group.members:
+                member.stop()
 
     def forward(self, incoming: Incoming, now: float) -> None:
         """Send a packet to everybody; monotonic seconds."""
-        if self.waiting and incoming.begins_keyframe:
+        if self.waiting and incoming.begins_keyframe and incoming.number > self._floor:
             waiting, self.waiting = self.waiting, []
             for member in waiting:
                 member.begin(self, incoming, now)

@@ -96,6 +96,8 @@ class Layer:
         gap = number - self._highest - 1
         for each in range(number - min(gap, MOST_MISSING), number):
             self._missing[each] = _Gap(now, now)
+        while len(self._missing) > MOST_MISSING:
+            del self._missing[next(iter(self._missing))]
         self._highest = number
         self._count(octets)
         self._measure(timestamp, now)

@@ -149,10 +149,12 @@ class MediaPort:
     def _read(self, inbox: Inbox, outbox: Outbox) -> None:
         """Take what waits, and send together what follows from it."""
         outbox.held = True
-        for datagram in inbox.read():
-            self.take(datagram)
-        outbox.held = False
-        outbox.flush()
+        try:
+            for datagram in inbox.read():
+                self.take(datagram)
+        finally:
+            outbox.held = False
+            outbox.flush()
 
     def take(self, datagram: Datagram) -> None:
         """A datagram has come."""
@@ -200,7 +202,10 @@ class MediaPort:
     def _admit(self, receiver: Receiver) -> None:
         """Let in what has proved itself since, and no longer what has been left."""
         now = (frozenset(receiver.ice.ufrags), self._sources(receiver.ice.addresses))
-        if self._admitted.get(receiver) == now:
+        # Somebody else may have proved one of the addresses since, and lost it again.
+        if self._admitted.get(receiver) == now and all(
+            self._by_source.get(source) is receiver for source in now[1]
+        ):
             return
         self.detach(receiver)
         self._admitted[receiver] = now

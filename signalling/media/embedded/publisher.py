@@ -22,6 +22,8 @@ from signalling.media.embedded.track import Track
 
 REPORT_SECONDS: Final = 1.0
 ASK_AGAIN_SECONDS: Final = 0.1
+SUCCESSION_SECONDS: Final = 0.2
+"""As long as packets of one SSRC come another one does not take its place: beginning anew costs everybody."""
 MOST_SSRCS: Final = 64
 MOST_BITRATE: Final = 10_000_000
 """Bits a second of one participant; three layers and a screen are about half of that."""
@@ -130,7 +132,7 @@ class Publisher:
             return
         try:
             header = rtp.read(data)
-            stream = self._streams.get(header.ssrc) or self._learned(data, header)
+            stream = self._streams.get(header.ssrc) or self._learned(data, header, now)
             if stream is None:
                 self.unknown += 1
                 return
@@ -203,7 +205,7 @@ class Publisher:
 
     # Which stream
 
-    def _learned(self, data: bytes, header: rtp.Header) -> _Stream | None:
+    def _learned(self, data: bytes, header: rtp.Header, now: float) -> _Stream | None:
         """By mid and rid, or by the payload type when only one section has it."""
         if len(self._streams) >= MOST_SSRCS:
             return None
@@ -215,7 +217,11 @@ class Publisher:
         if not is_repair and header.payload_type != ingress.chosen.codec.payload_type:
             return None
         layer = self._layer_of(ingress, data, header, is_repair=is_repair)
-        return None if layer is None else self._bind(header.ssrc, ingress, layer, is_repair=is_repair)
+        if layer is None or (
+            not is_repair and layer.ssrc is not None and now - layer.seen < SUCCESSION_SECONDS
+        ):
+            return None
+        return self._bind(header.ssrc, ingress, layer, is_repair=is_repair)
 
     def _section_of(self, data: bytes, header: rtp.Header) -> Ingress | None:
         for ingress in self.ingresses.values():

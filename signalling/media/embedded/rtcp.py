@@ -88,7 +88,8 @@ def keyframe_request(ssrc: int) -> bytes:
 
 def missing(ssrc: int, numbers: Sequence[int]) -> bytes:
     """Ask for packets again (NACK)."""
-    return _RECEIVER + bytes(RtcpRtpfbPacket(NACK, OWN_SSRC, ssrc, list(numbers)))
+    # aiortc packs numbers that ascend; where they wrap they do not.
+    return _RECEIVER + bytes(RtcpRtpfbPacket(NACK, OWN_SSRC, ssrc, sorted(numbers)))
 
 
 _RECEIVER: Final = bytes(RtcpRrPacket(OWN_SSRC))

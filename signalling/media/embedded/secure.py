@@ -118,6 +118,7 @@ class SecurePath:
     async def stop(self) -> None:
         """Say goodbye, and receive nothing more."""
         self._ready = False
+        self.proved()
         self._port.detach(self)
         await self._dtls.stop()
 

@@ -46,6 +46,15 @@ def test_with_too_much_missing_only_a_keyframe_helps() -> None:
     assert not layer.hopeless
 
 
+def test_whatever_never_comes_takes_no_more_room() -> None:
+    """Of sound nothing is asked for, so nothing is given up either."""
+    layer = Layer("", 48_000)
+    layer.bind(1)
+    for number in range(0, 100_000, MOST_MISSING + 1):
+        layer.take(number & 0xFFFF, 0, 100, 0.0)
+    assert len(layer._missing) == MOST_MISSING
+
+
 def test_the_newest_packets_are_kept() -> None:
     layer = Layer("", 90_000)
     for number in range(KEPT + 5):

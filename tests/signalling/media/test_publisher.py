@@ -107,12 +107,14 @@ def test_sound_is_known_by_the_description() -> None:
 def test_a_layer_that_begins_again_with_another_ssrc_goes_on_at_its_next_keyframe() -> None:
     stage = Stage()
     stage.send(7, 1, KEYFRAME, mid="1", rid="f")
-    stage.send(8, 500, DELTA, mid="1", rid="f")
+    stage.send(8, 499, KEYFRAME, now=1.1, mid="1", rid="f")
+    assert len(stage.got["1"]) == 1, "the first one comes still"
+    stage.send(8, 500, DELTA, now=1.5, mid="1", rid="f")
     assert len(stage.got["1"]) == 1
-    stage.send(8, 501, KEYFRAME)
+    stage.send(8, 501, KEYFRAME, now=1.5)
     numbers = [rtp.read(each).sequence_number for each in stage.got["1"]]
     assert numbers == [1, 2], "without a hole for the subscriber"
-    stage.send(7, 2)
+    stage.send(7, 2, now=1.6)
     assert len(stage.got["1"]) == 2, "the first one is nobody's any more"
 
 
@@ -157,6 +159,16 @@ def test_missing_packets_are_asked_for_at_once_and_keyframes_seldom() -> None:
     requests = [each for each in stage.asked() if isinstance(each, rtcp.RtcpPsfbPacket)]
     assert {(each.fmt, each.media_ssrc) for each in requests} == {(rtcp.PLI, 7)}
     assert 2 <= len(requests) <= 3
+
+
+def test_what_is_missing_where_numbers_wrap_is_asked_for_and_the_packet_goes_on() -> None:
+    stage = Stage()
+    stage.send(7, 65533, KEYFRAME, mid="1", rid="f")
+    stage.send(7, 65534)
+    stage.send(7, 1)
+    (nack,) = [each for each in stage.asked() if isinstance(each, rtcp.RtcpRtpfbPacket)]
+    assert sorted(nack.lost) == [0, 65535]
+    assert len(stage.got["1"]) == 3
 
 
 def test_who_sends_too_much_is_held_back_and_then_told_apart() -> None:

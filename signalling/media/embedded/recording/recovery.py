@@ -24,7 +24,11 @@ def unfinished(recordings: Path) -> list[Folder]:
     """Takes in which nobody records any more and that have no end, locked."""
     found = []
     for manifest in sorted(recordings.glob(f"*/*/{NAME}")):
-        folder = Folder.lock(manifest.parent)
+        try:
+            folder = Folder.lock(manifest.parent)
+        except OSError as failure:
+            log.warning("recording_unreadable", take=manifest.parent.name, why=str(failure))
+            continue
         if folder is None:
             continue
         try:

@@ -194,13 +194,14 @@ class Take:
                 log.exception("tape_failed", participant=str(tape.participant_id))
         await asyncio.gather(*self._finishing)
         recording = self._now(why)
+        # Before the manifest says so: whoever dies in between finds it unfinished, and tells it again.
+        self._done(recording)
         if self._folder is not None:
             # A manifest that cannot be written is put right at the next start.
             with contextlib.suppress(OSError):
                 await self._disk.put(partial(self._folder.write, recording))
             self._folder.release()
         log.info("recorded", take=str(recording.take_id), why=why, files=len(recording.files))
-        self._done(recording)
         return recording
 
 

@@ -64,13 +64,8 @@ async def ticket(db: AsyncSession, actor: Actor, door: Doorkeeper, meeting_id: U
         raise Conflict("nobody_to_call", "You cannot join this meeting's call.")
     call, node = await _place(db, meeting)
     organisations = {row.organisation_id for row in people.values()}
-    topology, ice_policy = way_of(pairing.kind, across=len(organisations) > 1, settings=door.settings)
-    if topology == "forwarded":
-        call.topology = topology
-    topology = call.topology
-    if topology == "forwarded":
-        # Nobody learns an address of anybody but the server.
-        ice_policy = "all"
+    wanted, ice_policy = way_of(pairing.kind, across=len(organisations) > 1, settings=door.settings)
+    topology, ice_policy = _way(call, wanted, ice_policy)
     permissions = permissions_in(pairing, own.id)
     issued = clock.now()
     signed = issue_call_ticket(
@@ -116,6 +111,13 @@ def way_of(kind: str, *, across: bool, settings: Settings) -> tuple[Topology, Ic
         return "direct", "all"
     relayed = settings.calls_across_organisations == "relayed" and settings.has_relay
     return ("direct", "relay") if relayed else ("forwarded", "all")
+
+
+def _way(call: Call, wanted: Topology, ice_policy: IcePolicy) -> tuple[Topology, IcePolicy]:
+    """What is wanted, unless the call is forwarded already: it stays so, and needs no relay to hide anybody."""
+    if wanted == "forwarded":
+        call.topology = wanted
+    return call.topology, "all" if call.topology == "forwarded" else ice_policy
 
 
 def _must_be_joinable(meeting: Meeting) -> None:

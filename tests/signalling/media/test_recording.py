@@ -184,6 +184,7 @@ def onsets(states: list[tuple[float, bool]]) -> list[float]:
     return found
 
 
+@pytest.mark.long
 async def test_who_comes_and_who_leaves(tmp_path: Path) -> None:
     async with call(recordings=tmp_path) as meeting:
         one, other = await meeting.join(), await meeting.join()
@@ -216,6 +217,7 @@ async def test_the_last_who_leaves_ends_it(tmp_path: Path) -> None:
     assert played(tmp_path, told[0], told[0].files[0]).shown
 
 
+@pytest.mark.long
 async def test_the_best_layer_is_recorded_and_changes_leave_no_trace(tmp_path: Path) -> None:
     async with call(recordings=tmp_path) as meeting:
         one = await meeting.join()
@@ -290,6 +292,7 @@ async def test_without_care_loss_shows(tmp_path: Path, monkeypatch: pytest.Monke
     assert play(folder_of(tmp_path, recording) / recording.files[0].name).strangers()
 
 
+@pytest.mark.long
 async def test_who_is_muted_keeps_their_time(tmp_path: Path) -> None:
     """Three seconds without a packet are three seconds of the file."""
     async with call(recordings=tmp_path) as meeting:

@@ -130,6 +130,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.long
 async def test_a_full_disk(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(take, "FLOOR", 0)
     ends = Ends()
@@ -160,6 +161,7 @@ async def test_room_that_is_kept_free(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (recording.ended, recording.files[0].finished) == ("disk_full", True)
 
 
+@pytest.mark.long
 async def test_a_slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mock: each job takes a second, and little may wait."""
     write = Writer.write

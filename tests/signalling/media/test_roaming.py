@@ -116,6 +116,7 @@ async def test_media_follow_a_client_that_restarts_ice(seed: int) -> None:
         assert here.in_use() == [here.mobile, here.mobile]
 
 
+@pytest.mark.long
 async def test_media_follow_a_client_that_begins_anew() -> None:
     """Where no restart helps, the next generation of both connections does."""
     async with scene(prepared=False) as here:
@@ -151,6 +152,7 @@ async def test_without_a_check_nothing_goes_to_where_a_client_has_gone() -> None
         assert relay.returned["127.0.0.2"] == 0
 
 
+@pytest.mark.long
 async def test_without_another_network_nothing_comes_back() -> None:
     """The control: the measure above tells."""
     async with scene(prepared=False) as here:

@@ -114,7 +114,7 @@ def way_of(kind: str, *, across: bool, settings: Settings) -> tuple[Topology, Ic
 
 
 def _way(call: Call, wanted: Topology, ice_policy: IcePolicy) -> tuple[Topology, IcePolicy]:
-    """What is wanted, unless the call is forwarded already: it stays so, and needs no relay to hide anybody."""
+    """What is wanted, unless the call is forwarded already: it stays so, and needs no relay."""
     if wanted == "forwarded":
         call.topology = wanted
     return call.topology, "all" if call.topology == "forwarded" else ice_policy

@@ -15,6 +15,9 @@ from websockets.asyncio.client import ClientConnection, connect
 class CallsSocket(ABC):
     """One person's stay in one call: the socket, the roster and the numbering, but no media."""
 
+    open_seconds = 5.0
+    """How long the socket may take to open, and the welcome to come."""
+
     def __init__(self, ticket: dict[str, Any]) -> None:
         self.began = time.monotonic()
         self.ticket = ticket
@@ -54,10 +57,10 @@ class CallsSocket(ABC):
         await self._open({"resume": token})
 
     async def _open(self, proof: dict[str, Any]) -> None:
-        self._socket = await connect(self.ticket["socket_url"], proxy=None, open_timeout=20)
+        self._socket = await connect(self.ticket["socket_url"], proxy=None, open_timeout=self.open_seconds)
         hello = {"type": "hello", "version": 1, "media": self.media, **proof}
         await self._socket.send(json.dumps(hello))
-        first = json.loads(await asyncio.wait_for(self._socket.recv(), 20))
+        first = json.loads(await asyncio.wait_for(self._socket.recv(), self.open_seconds))
         if first["type"] != "welcome":
             self.errors.append(first)
             raise ConnectionRefusedError(f"{first.get('code')}: {first.get('detail')}")

@@ -57,6 +57,8 @@ async def main() -> None:
         for each in cast:
             ticket = each["ticket"]
             clients.append(ForwardedClient(ticket, engine(each["stack"], ticket, each["tone"])))
+            # Eight stacks on two cores are slow to begin.
+            clients[-1].open_seconds = 20.0
             await clients[-1].enter()
         while not gone.done():
             for each, client in zip(cast, clients, strict=True):

@@ -120,3 +120,33 @@ test("on another network new paths are looked for at once, on every connection t
   browser.happens("online");
   assert.deepEqual([direct().restarts, publish().restarts, sent("restart").length], [1, 1, 1]);
 });
+
+test("whoever does not look at the page is moved by the sound, as no picture is sent to them", async () => {
+  await connected();
+  const before = shown();
+  await promoted();
+  await offered([["0", "other", "microphone"], ["1", "other", "camera"]]);
+  const heard = () => {
+    for (const { receiver } of subscribe().getTransceivers()) receiver.stats = new Map([["a", { type: "inbound-rtp", framesDecoded: 0, packetsReceived: 9 }]]);
+    subscribe().becomes("connected");
+    return wait(100);
+  };
+  await heard();
+  assert.equal(shown(), before, "they look, so they wait for a picture");
+  Object.assign(globalThis, { document: { visibilityState: "hidden" } });
+  try {
+    await wait(100);
+  } finally {
+    Object.assign(globalThis, { document: undefined });
+  }
+  assert.notEqual(shown(), before);
+});
+
+test("a direct connection that is gone shows nothing any more", async () => {
+  await connected();
+  const before = shown();
+  await promoted();
+  await offered([["1", "other", "camera"]]);
+  direct().becomes("failed");
+  assert.notEqual(shown(), before);
+});

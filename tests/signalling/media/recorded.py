@@ -57,10 +57,10 @@ class Played:
             before = ends
         return found
 
-    def strangers(self, width: int = 320, slack: int = 14) -> list[tuple[float, Bars]]:
+    def strangers(self, width: int = 320, slack: int = 3) -> list[tuple[float, Bars]]:
         """Pictures that are not what was sent then: none or more than one bar somewhere, or one elsewhere.
 
-        `slack`: by how many pictures a bar may be late or early; busy machines send some late, and then many.
+        `slack`: by how many pictures a bar may be late or early.
         """
         period = (width - BAR) // STEP
         # A bar's number less that of its time is always the same, but on a circle.

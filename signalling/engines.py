@@ -98,7 +98,7 @@ class Engines:
                 case RunRecording():
                     if effect.on:
                         # Whoever agreed last need not wait for the disk.
-                        self._in_background(self._record(engine, room, effect.run))
+                        self._in_background(self._record(engine, room, effect))
                 case Negotiate():
                     await self._negotiate(engine, room, effect)
                 case _:
@@ -121,11 +121,11 @@ class Engines:
         if stay is not None:
             await engine.admit(stay.terms)
 
-    async def _record(self, engine: MediaEngine, room: Room, run: int) -> None:
-        take_id = uuid4()
+    async def _record(self, engine: MediaEngine, room: Room, effect: RunRecording) -> None:
+        take_id, run = uuid4(), effect.run
         self._runs[take_id] = run
         try:
-            await engine.record(room.call_id, take_id)
+            await engine.record(room.call_id, take_id, effect.agreed)
         except Exception as failure:
             self._runs.pop(take_id, None)
             refused = isinstance(failure, RecordingRefused)
@@ -168,6 +168,9 @@ class Engines:
             about = effect.signal.type
             for answer in room.refuse(effect.sender, refusal.code, refusal.detail, about):
                 self._send(answer)
+        else:
+            for silence in room.negotiated(effect.sender, effect.signal):
+                await _pass_on(engine, room.call_id, silence)
 
 
 async def _pass_on(

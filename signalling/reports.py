@@ -67,6 +67,7 @@ class Reports:
                 duration_ms=recording.duration_ms,
                 ended=recording.ended or "interrupted",
                 cut=recording.cut,
+                agreed=recording.agreed,
                 files=tuple(files),
                 at=self.now(),
             )

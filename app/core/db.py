@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, dataclass_transform
+from uuid import UUID
 
 import structlog
 from fastapi import Depends, Request
@@ -18,7 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DisconnectionError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, MappedColumn, mapped_column, relationship
-from sqlalchemy.types import Text
+from sqlalchemy.types import Text, Uuid
 
 from app.core.ids import new_id
 
@@ -51,7 +52,7 @@ class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar = {str: Text, list[str]: ARRAY(Text)}
+    type_annotation_map: ClassVar = {str: Text, list[str]: ARRAY(Text), list[UUID]: ARRAY(Uuid)}
 
 
 class Event(BaseModel):

@@ -29,6 +29,8 @@ class Recording(Base):
     ended: Mapped[str]
     """Why, in the words of `CallRecorded`."""
     cut: Mapped[bool]
+    stay_ids: Mapped[list[UUID]]
+    """Of those who said yes to it: `attendance.id`. Stays may come to be known later."""
     deleted_at: Mapped[datetime | None] = instant(default=None)
 
 

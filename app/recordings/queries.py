@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, exists, select
+from sqlalchemy import Select, any_, delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,10 +21,8 @@ from app.scheduling.models import Attendance, Call, Meeting
 def visible_to(actor: Actor) -> Select[Recording]:
     """Takes that the actor is in, of meetings the actor sees."""
     is_in = exists(
-        select(RecordingFile.name)
-        .join(Attendance, Attendance.id == RecordingFile.participant_id)
-        .where(
-            RecordingFile.recording_id == Recording.id,
+        select(Attendance.id).where(
+            Attendance.id == any_(Recording.stay_ids),
             Attendance.call_id == Recording.call_id,
             Attendance.membership_id.in_(organisations.own_ids(actor)),
         )
@@ -108,6 +106,7 @@ async def add(db: AsyncSession, recording: Recording, found: Sequence[RecordingF
 async def forget(db: AsyncSession, recording: Recording, at: datetime) -> None:
     """Leave a tombstone that names nobody."""
     await db.execute(delete(RecordingFile).where(RecordingFile.recording_id == recording.id))
+    recording.stay_ids = []
     recording.deleted_at = at
 
 
@@ -115,9 +114,8 @@ async def inside(db: AsyncSession, recording_id: UUID) -> set[UUID]:
     """The memberships that are in a take, as far as their stays are known: for news."""
     rows = await db.scalars(
         select(Attendance.membership_id)
-        .join(RecordingFile, RecordingFile.participant_id == Attendance.id)
-        .join(Recording, Recording.id == RecordingFile.recording_id)
-        .where(Recording.id == recording_id, Attendance.call_id == Recording.call_id)
+        .join(Recording, Recording.call_id == Attendance.call_id)
+        .where(Recording.id == recording_id, Attendance.id == any_(Recording.stay_ids))
     )
     return set(rows)
 

@@ -147,6 +147,7 @@ async def take_in(db: AsyncSession, event: CallWasRecorded) -> None:
         duration_ms=fact.duration_ms,
         ended=fact.ended,
         cut=fact.cut,
+        stay_ids=sorted({*fact.agreed, *(part.participant_id for part in fact.files)}),
     )
     files = [
         RecordingFile(

@@ -141,6 +141,8 @@ class CallRecorded(_Message):
     """Why: `stopped`, `call_ended`, `too_long`, `disk_full`, `disk_slow`, `disk_failed` or `interrupted`."""
     cut: bool = False
     """The last seconds are missing, as the node that wrote it died."""
+    agreed: tuple[UUID, ...] = ()
+    """The stays of those who said yes to it: it is theirs, whether they were heard or seen or not."""
     files: tuple[RecordedPart, ...]
     at: datetime
 

@@ -79,7 +79,7 @@ class DirectEngine:
     async def end(self, call_id: UUID) -> None:
         self._calls.pop(call_id, None)
 
-    async def record(self, call_id: UUID, take_id: UUID) -> None:
+    async def record(self, call_id: UUID, take_id: UUID, agreed: tuple[UUID, ...] = ()) -> None:
         raise RecordingRefused("unsupported", "Nothing of this call passes here, so it cannot be recorded.")
 
     async def stop_recording(self, call_id: UUID) -> Recording | None:

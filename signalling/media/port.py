@@ -59,6 +59,8 @@ class Recording:
     cut: bool = False
     """The process that wrote it ended first: up to a few seconds are missing at its end."""
     duration_ms: int = 0
+    agreed: tuple[UUID, ...] = ()
+    """The participants who have said yes to it."""
     files: tuple[RecordedFile, ...] = ()
     version: Literal[1] = 1
     """Of this format."""
@@ -123,8 +125,11 @@ class MediaEngine(Protocol):
     async def end(self, call_id: UUID) -> None:
         """Drop everything of a call."""
 
-    async def record(self, call_id: UUID, take_id: UUID) -> None:
-        """Begin to record everybody in the call, and who comes later. Raises `RecordingRefused`."""
+    async def record(self, call_id: UUID, take_id: UUID, agreed: tuple[UUID, ...] = ()) -> None:
+        """Begin to record everybody in the call, and who comes later. Raises `RecordingRefused`.
+
+        `agreed`: the participants who have said yes, to be kept with it.
+        """
 
     async def stop_recording(self, call_id: UUID) -> Recording | None:
         """End the call's recording, and return it; None when there is none."""

@@ -81,7 +81,7 @@ class Consent:
         # Whoever left is not to have what is said without them: the rest is another recording.
         ended = RunRecording(self.run, on=False)
         self.run += 1
-        return [*self._become(peers, agreed, on=True), ended, RunRecording(self.run, on=True)]
+        return [*self._become(peers, agreed, on=True), ended, self._run()]
 
     def _become(self, peers: Iterable[Peer], agreed: list[UUID], *, on: bool) -> list[Effect]:
         before, was_on = self.now(), self._on
@@ -90,4 +90,7 @@ class Consent:
             self.run += 1
         now = self.now()
         told = tell_all(peers, Recording(state=now.state, agreed=now.agreed)) if now != before else []
-        return told + ([RunRecording(self.run, on=on)] if on != was_on else [])
+        return told + ([self._run()] if on != was_on else [])
+
+    def _run(self) -> RunRecording:
+        return RunRecording(self.run, on=self._on, agreed=tuple(self._agreed) if self._on else ())

@@ -61,6 +61,8 @@ class RunRecording:
 
     run: int
     on: bool
+    agreed: tuple[UUID, ...] = ()
+    """Who has said yes to it, when it begins."""
 
 
 @dataclass(frozen=True, slots=True)

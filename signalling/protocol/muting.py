@@ -52,8 +52,8 @@ def mute(moderator: Peer, peers: Mapping[UUID, Peer], message: Mute, topology: T
     return [*told, *(_set(target, peers.values(), media) or [_silence(target)])]
 
 
-def offered(peer: Peer, offer: Offer) -> list[Effect]:
-    """They offer to send. A muted screen stays muted until an offer has left it out."""
+def offered(peer: Peer, offer: Offer) -> list[Silence]:
+    """An offer of theirs was taken. A muted screen stays muted until one has left it out."""
     peer.offered = frozenset(track.source for track in offer.tracks or ())
     over = [source for source in peer.muted if _is_screen(source) and source not in peer.offered]
     for source in over:

@@ -23,6 +23,7 @@ from signalling.protocol.effects import (
     Refused,
     Returned,
     Send,
+    Silence,
 )
 from signalling.protocol.messages import (
     PONG_FRAME,
@@ -306,8 +307,12 @@ class Room:
             detail = f"More than {MAX_CANDIDATES} candidates for one description."
             return [*self.refuse(me, ErrorCode.TOO_MANY_CANDIDATES, detail, signal.type)]
         peer.candidates[line] = count
-        lifted = muting.offered(peer, signal) if isinstance(signal, Offer) else []
-        return [Negotiate(me, signal), *lifted]
+        return [Negotiate(me, signal)]
+
+    def negotiated(self, sender: UUID, signal: Signal) -> list[Silence]:
+        """The engine has taken a signal: what follows from that."""
+        peer = self.peers.get(sender)
+        return muting.offered(peer, signal) if peer is not None and isinstance(signal, Offer) else []
 
     def _offer_again(self, peer: Peer, message: Restart) -> list[Effect]:
         me = peer.who.participant_id

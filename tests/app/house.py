@@ -272,6 +272,7 @@ class House:
             duration_ms=60_000,
             ended="stopped",
             cut=False,
+            stay_ids=[stay.id for stay in stays],
         )
         await self._save(take)
         await self._save(*(recorded_file(take, stay.id) for stay in stays), hidden=False)

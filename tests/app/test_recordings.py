@@ -101,6 +101,17 @@ async def test_only_those_in_the_take_see_it(world: World) -> None:
     assert len((await studio.listed(mia))[0]["files"]) == 2
 
 
+async def test_whoever_agreed_and_sent_nothing_sees_it_too(world: World) -> None:
+    studio = await open_circle(world)
+    lead, mia, mo = studio.people
+    await studio.tell(studio.recorded(lead, agreed=(studio.stays["Lena"], studio.stays["Mia"])))
+    (take,) = await studio.listed(mia)
+    assert [file["person"] for file in take["files"]] == ["Lena"]
+    assert await studio.listed(mo) == []
+    assert (await mia.call("DELETE", f"/v1/recordings/{take['id']}")).status_code == 204
+    assert await studio.listed(lead) == []
+
+
 async def test_in_a_circle_people_who_are_kept_apart_do_not_see_each_other(world: World) -> None:
     studio = await open_circle(world)
     lead, mia, mo = studio.people

@@ -1,5 +1,7 @@
 """A call is recorded while everybody in it has said yes, and at no other time."""
 
+import asyncio
+import json
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +15,7 @@ from signalling.protocol.parts import MediaState
 from signalling.protocol.peer import Entrant
 from signalling.protocol.room import Room
 from tests.signalling.test_room import entrant, told, types
-from tests.signalling.world import Client, World, running
+from tests.signalling.world import Client, running
 
 ON = MediaState(audio=True, video=True)
 TOKEN = "t" * 32
@@ -134,7 +136,8 @@ def test_a_direct_call_is_promoted_before_it_is_recorded() -> None:
     assert CarriedOver() not in call.say(0, YES)
     effects = call.say(1, YES)
     assert types(effects, call.people[0].participant_id) == ["recording", "promoted"]
-    assert effects[-2:] == [CarriedOver(), RunRecording(1, on=True)]
+    agreed = tuple(person.participant_id for person in call.people)
+    assert effects[-2:] == [CarriedOver(), RunRecording(1, on=True, agreed=agreed)]
 
 
 def test_a_recording_that_broke_off_has_to_be_asked_for_anew() -> None:
@@ -154,35 +157,41 @@ def test_where_nothing_is_recorded_asking_is_refused() -> None:
     assert call.state == "unavailable"
 
 
-def takes(world: World) -> list[CallRecorded]:
-    """Those that are over, as far as app has heard."""
-    return [fact for fact in world.app.facts if isinstance(fact, CallRecorded)]
-
-
 async def until(client: Client, state: str) -> None:
     while (await client.next()).get("state") != state:
         pass
 
 
-async def test_a_take_is_written_and_app_is_told(tmp_path: Path, call_id: UUID) -> None:
+async def test_it_runs_while_all_agree_and_leaves_nothing_where_nobody_sent(
+    tmp_path: Path, call_id: UUID
+) -> None:
     recordings = tmp_path / "recordings"
+
+    async def until_there_are(count: int) -> list[Path]:
+        async with asyncio.timeout(5):
+            while len(found := list(recordings.glob(f"{call_id}/*/manifest.json"))) != count:
+                await asyncio.sleep(0.01)
+        return found
+
     async with running(tmp_path, recordings=recordings) as world:
         first, second = await world.pair(call_id)
         for client in (first, second):
             await client.send("record", agree=True)
         await until(first, "on")
+        (manifest,) = await until_there_are(1)
+        said_yes = {first.id, second.id}
+        assert set(json.loads(manifest.read_text())["agreed"]) == said_yes
         await second.send("record", agree=False)
         await until(first, "off")
-        await world.app.wait_for(lambda: takes(world))
-        (fact,) = takes(world)
-        assert (fact.call_id, fact.ended, fact.cut, fact.files) == (call_id, "stopped", False, ())
-        assert (recordings / str(call_id) / str(fact.id) / "manifest.json").exists()
+        await until_there_are(0)
         for client in (first, second):
             await client.send("record", agree=True)
         await until(first, "on")
+        await until_there_are(1)
         third = await world.join(call_id)
         assert third.welcome["recording"]["state"] == "asked"
-        await world.app.wait_for(lambda: len(takes(world)) == 2)
+        await until_there_are(0)
+    assert not [fact for fact in world.app.facts if isinstance(fact, CallRecorded)], "nothing to tell"
 
 
 async def test_a_disk_that_fails_is_told_to_everybody(tmp_path: Path, call_id: UUID) -> None:

@@ -83,10 +83,12 @@ class Calls(RuleBasedStateMachine):
                 case Negotiate():
                     assert effect.sender in self.room.peers
                     assert (effect.signal.pc == "direct") == (self.room.topology == "direct")
+                    self.run([*self.room.negotiated(effect.sender, effect.signal)])
                 case CarriedOver():
                     self.promotions += 1
                 case RunRecording():
                     assert effect.on != self.recorded, "begun twice, or ended twice"
+                    assert set(effect.agreed) == (set(self.room.peers) if effect.on else set())
                     self.recorded = effect.on
                     self.silenced = dict.fromkeys(self.silenced, frozenset())
                 case Silence():

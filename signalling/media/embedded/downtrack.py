@@ -56,10 +56,22 @@ class _Sent:
     payload_octets: int = 0
 
 
+@dataclass(slots=True)
+class Numbering:
+    """How far a track's numbers have got on one path. No number may come twice under the same keys."""
+
+    past: _Sent | None = None
+    repair: int = 0
+    """The newest sequence number of what was sent again."""
+
+
 class DownTrack:
     """One subscriber's track. `send` takes RTP that is not sealed yet; a path's own is the fastest."""
 
-    def __init__(self, track: Track, send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, track: Track, send: Callable[[bytes], None], numbering: Numbering | None = None
+    ) -> None:
+        """`numbering`: of the same track on the same path, when it was received before."""
         self.track = track
         self.send = send
         self.wanted: Layer | None = None
@@ -73,15 +85,14 @@ class DownTrack:
         self.paused = False
         """Whether the subscriber has been told that there is no room for it."""
         self._segments: deque[Segment] = deque(maxlen=MOST_SEGMENTS)
-        self._running = False
-        self._past: _Sent | None = None
-        self._repair_number = 0
+        self._running = self._held = False
+        self._numbering = numbering or Numbering()
         self._resent: dict[int, float] = {}
         self._resent_octets = self._resent_packets = 0
         self._told_packets, self._told_lost = 0, 0.0
         self._spare, self._spare_counted = RESEND_OCTETS, 0
         self._reported = (0.0, 0)
-        self._packets_reported = 0
+        self._packets_reported = self.packets
         self.want(track.layers[-1])
 
     # What is forwarded
@@ -107,11 +118,23 @@ class DownTrack:
     def stop(self) -> None:
         """Leave out everything until the next keyframe of what is wanted."""
         if self._running:
-            self._past = self._sent()
+            self._numbering.past = self._sent()
             self._running = False
             self.track.fans[self._segments[-1].layer].leave(self)
         if self.wanted is not None:
             self.track.fans[self.wanted].wait(self)
+
+    def hold(self) -> None:
+        """Nothing can be sent: number nothing until `release`."""
+        self._held = True
+        self.stop()
+
+    def release(self) -> None:
+        """Go on with the next keyframe of what is wanted."""
+        self._held = False
+        self.stop()
+        if self.wanted is not None:
+            self.track.want_keyframe(self.wanted)
 
     def close(self) -> None:
         """Receive nothing any more."""
@@ -120,7 +143,7 @@ class DownTrack:
     def begin(self, fan: Fan, incoming: Incoming, now: float) -> None:
         """From this packet of the wanted layer on, in the subscriber's numbering."""
         layer = self.wanted
-        if layer is None or self.track.fans[layer] is not fan:
+        if self._held or layer is None or self.track.fans[layer] is not fan:
             return
         past = self._sent()
         shift, nudge = Shift(), 0
@@ -134,14 +157,14 @@ class DownTrack:
             )
         if self._running:
             self.track.fans[self._segments[-1].layer].leave(self)
-        self._past = past
+        self._numbering.past = past
         self._segments.append(Segment(layer, layer.incarnation, incoming.number, shift, nudge, fan.mark))
         self._running = True
         fan.join(self, shift, incoming.number)
 
     def _sent(self) -> _Sent | None:
         """How far the subscriber's numbering has got."""
-        past = self._past
+        past = self._numbering.past
         if not self._running:
             return past
         segment = self._segments[-1]
@@ -159,8 +182,11 @@ class DownTrack:
 
     def _timestamp_shift(self, past: _Sent, layer: Layer, incoming: Incoming, now: float) -> tuple[int, int]:
         """So that the clock goes on, by the publisher's own reports or else by ours; and the nudge in it."""
-        before = self._segments[-1]
+        before = self._segments[-1] if self._segments else None
         theirs = incoming.header.timestamp
+        expected = past.timestamp + max(1, round((now - past.at) * layer.clock_rate)) - theirs
+        if before is None:
+            return expected, 0
         if before.layer is layer and before.incarnation == layer.incarnation:
             return before.shift.timestamp, before.nudge
         if before.layer.report and layer.report and before.incarnation == before.layer.incarnation:
@@ -174,8 +200,7 @@ class DownTrack:
                 # Layers send each picture one after the other: the same one may come again, larger.
                 nudge = max(0, 1 - ahead)
                 return past.timestamp + ahead + nudge - theirs, nudge
-        expected = past.timestamp + max(1, round((now - past.at) * layer.clock_rate))
-        return expected - theirs, 0
+        return expected, 0
 
     # What the subscriber says
 
@@ -258,9 +283,11 @@ class DownTrack:
         `publisher_behind`: by how many seconds the publisher's clock is behind ours.
         """
         segment, sent = self._segments[-1] if self._segments else None, self._sent()
-        if segment is None or sent is None or segment.layer.report is None or not sent.packets:
+        if segment is None or sent is None or not sent.packets:
             return None
         theirs = segment.layer.report
+        if theirs is None or segment.incarnation != segment.layer.incarnation:
+            return None
         elapsed = wall - publisher_behind - rtcp.wall(theirs.ntp)
         if abs(elapsed) > 3600:
             return None
@@ -294,21 +321,21 @@ class DownTrack:
         return None
 
     def _repair(self, packet: bytes, stamp: bytes) -> bytes:
-        """The packet as a retransmission, stamped anew."""
+        """The packet as a retransmission, stamped anew; the very same where that is not agreed on."""
+        repair = self.track.forwarded.repair
+        if repair is None:
+            return packet
         header = rtp.read(packet)
         again = bytearray(packet)
         where = header.extensions.get(IDS[ABS_SEND_TIME])
         if where is not None and where.stop - where.start == 3:
             again[where] = stamp
-        repair = self.track.forwarded.repair
-        if repair is None:
-            return bytes(again)
-        self._repair_number = self._repair_number + 1 & 0xFFFF
+        self._numbering.repair = self._numbering.repair + 1 & 0xFFFF
         return rtp.retransmission(
             bytes(again),
             header,
             payload_type=repair.payload_type,
-            sequence_number=self._repair_number,
+            sequence_number=self._numbering.repair,
             ssrc=self.track.repair_ssrc,
         )
 

@@ -222,13 +222,13 @@ class EmbeddedEngine:
         if not call.participants and self._calls.get(call_id) is call:
             await self.end(call_id)
 
-    async def record(self, call_id: UUID, take_id: UUID) -> None:
+    async def record(self, call_id: UUID, take_id: UUID, agreed: tuple[UUID, ...] = ()) -> None:
         call = self._calls.get(call_id)
         if call is None:
             raise RecordingRefused("no_call", "There is nobody in the call.")
         if call.take is not None and not call.take.is_over:
             raise RecordingRefused("recorded", "The call is being recorded already.")
-        take = await self._recorder.start(call_id, take_id)
+        take = await self._recorder.start(call_id, take_id, agreed)
         if self._calls.get(call_id) is not call or (call.take is not None and not call.take.is_over):
             take.end("call_ended")
             raise RecordingRefused("no_call", "The call ended, or is being recorded already.")

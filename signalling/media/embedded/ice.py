@@ -13,6 +13,8 @@ from typing import Final, TypeAlias
 
 from aioice import stun
 
+from signalling.media.embedded.rate import Allowance
+
 Address: TypeAlias = tuple[str, int]
 """An IP address and a port."""
 
@@ -21,6 +23,9 @@ CONSENT_SECONDS: Final = 30.0
 MOST_ADDRESSES: Final = 16
 """Of one participant; whoever shows more loses the one that was silent longest."""
 MOST_TRANSACTIONS: Final = 256
+CHECKS_PER_SECOND: Final = 50
+"""One stack checks every 20 ms while it looks for a way (RFC 8445, section 14.2); later once in seconds."""
+CHECKS_AT_ONCE: Final = 200
 
 _ALPHABET: Final = string.ascii_letters + string.digits + "+/"
 _HEADER_BYTES: Final = 20
@@ -89,6 +94,8 @@ class IceLite:
     def __init__(self) -> None:
         self._generations = [_Generation(Credentials.fresh())]
         self._transactions: OrderedDict[bytes, Address] = OrderedDict()
+        self._allowances = [Allowance(CHECKS_PER_SECOND, CHECKS_AT_ONCE) for _ in range(2)]
+        """For checks from addresses that have not proved themselves, and for those that have."""
         self.destination: Address | None = None
         """`selected`, kept for the many packets between two checks."""
         self.consent_until = float("-inf")
@@ -145,7 +152,8 @@ class IceLite:
 
     def check(self, data: bytes, source: Address, now: float) -> bytes | None:
         """Take a Binding request; returns what to send back, or None when it is not to be answered."""
-        if data[-8:-4] != _FINGERPRINT:
+        is_known = any(source in each.heard for each in self._generations)
+        if data[-8:-4] != _FINGERPRINT or not self._allowances[is_known].take(1, now):
             return None
         try:
             request = stun.parse_message(data)

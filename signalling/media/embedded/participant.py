@@ -282,7 +282,8 @@ class Participant:
             self.publisher.tick(now)
             if self.publisher.is_excessive:
                 self._cut_off()
-        if self.subscriber is not None:
+        if self.subscriber is not None and self._subscribe is not None:
+            self.subscriber.flow(self._subscribe.path.flows)
             self.subscriber.tick(now, wall, behind)
             for told in self.subscriber.shares.share(self.subscriber.downs, dominant, now):
                 self.tell(told)
@@ -328,7 +329,7 @@ class Participant:
         description = negotiation.read_answer(message.sdp)
         theirs = negotiation.transport_of(description)
         if theirs is not None:
-            connection.met(theirs, ready=subscriber.ready, failed=subscriber.close)
+            connection.met(theirs, ready=lambda: subscriber.flow(True), failed=subscriber.close)
         offered, self._offered = self._offered, None
         subscriber.answered(offered, description.sections)
         if self._again or subscriber.wish(self._wishes):

@@ -17,10 +17,16 @@ from aiortc.rtcdtlstransport import SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_8
 from signalling.media.embedded.ice import IceLite
 from signalling.media.embedded.native import Lane
 from signalling.media.embedded.port import Datagram, MediaPort
+from signalling.media.embedded.rate import Allowance
 
 HANDSHAKE_SECONDS: Final = 15.0
 MOST_WAITING: Final = 32
 """Datagrams of DTLS that wait to be read; what comes on top is lost, and sent again by whoever sent it."""
+REPORT_OCTETS: Final = 200_000
+"""Of RTCP, a second: many times what 64 tracks on a bad network need."""
+REPORTS_AT_ONCE: Final = 400_000
+PACKET_COST: Final = 100
+"""So many octets more, each packet counts: to open it costs as much as its size does."""
 PROFILES: Final = [SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80]
 """AES-GCM is sealed three times as fast."""
 
@@ -74,6 +80,9 @@ class SecurePath:
         self.ice = IceLite()
         self.refused = 0
         """How many packets could not be decrypted, or came twice."""
+        self.crowded = 0
+        """How many RTCP packets were not read, because they came too fast."""
+        self._reports = Allowance(REPORT_OCTETS, REPORTS_AT_ONCE)
         self._lane = Lane(port.outbox, monotonic) if port.outbox is not None else None
         self.send_rtp: Callable[[bytes], None] = self._lane or self._send_rtp
         """Seals and sends an RTP packet; nothing happens while nobody can or wants to receive."""
@@ -94,6 +103,11 @@ class SecurePath:
     def ready(self) -> bool:
         """Whether media can be sent and received."""
         return self._ready
+
+    @property
+    def flows(self) -> bool:
+        """Whether what is sent goes out: the other side is known, and wants it."""
+        return self._ready and self.ice.has_consent(self._monotonic())
 
     @property
     def unsealed(self) -> int:
@@ -138,6 +152,9 @@ class SecurePath:
             return
         # RFC 5761, section 4: what would be payload types 64 to 95 is RTCP.
         if 64 <= view[1] & 0x7F < 96:
+            if not self._reports.take(PACKET_COST + datagram.size, self._monotonic()):
+                self.crowded += 1
+                return
             packet, take = datagram.unprotect_rtcp(self._dtls._rx_srtp), self._on_rtcp
         else:
             packet, take = datagram.unprotect(self._dtls._rx_srtp), self._on_rtp

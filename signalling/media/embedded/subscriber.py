@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from signalling.media.embedded import rtcp
-from signalling.media.embedded.downtrack import DownTrack
+from signalling.media.embedded.downtrack import DownTrack, Numbering
 from signalling.media.embedded.publisher import stamp
 from signalling.media.embedded.sdp import Section
 from signalling.media.embedded.shares import Shares
@@ -43,6 +44,8 @@ class Subscriber:
         self._send_rtp = send_rtp
         self._send_rtcp = send_rtcp
         self._reported = float("-inf")
+        self._flows = False
+        self._numbers: WeakKeyDictionary[Track, Numbering] = WeakKeyDictionary()
 
     @property
     def downs(self) -> list[DownTrack]:
@@ -111,24 +114,32 @@ class Subscriber:
             if slot.track is None or slot.track is not offered[slot.mid]:
                 continue
             if accepted and slot.down is None:
-                slot.down = DownTrack(slot.track, self._send_rtp)
+                slot.down = self._begin(slot.track)
             elif not accepted:
                 self._stop(slot)
 
-    def ready(self) -> None:
-        """Packets arrive from now on: what was sent before is lost."""
+    def _begin(self, track: Track) -> DownTrack:
+        # Numbers go on where the track was received before: the keys are the same.
+        down = DownTrack(track, self._send_rtp, self._numbers.setdefault(track, Numbering()))
+        if not self._flows:
+            down.hold()
+        return down
+
+    def flow(self, flows: bool) -> None:
+        """Whether packets arrive from now on: what was sent before they do is lost."""
+        if flows is self._flows:
+            return
+        self._flows = flows
         for down in self.downs:
-            down.stop()
-            self._want(down)
+            if flows:
+                down.release()
+            else:
+                down.hold()
 
     def close(self) -> None:
         """Receive nothing any more."""
         for slot in self.slots:
             self._stop(slot)
-
-    def _want(self, down: DownTrack) -> None:
-        if down.wanted is not None:
-            down.track.want_keyframe(down.wanted)
 
     # Reports
 
@@ -163,11 +174,11 @@ class Subscriber:
         if packet.fmt in (rtcp.PLI, rtcp.FIR):
             # A FIR names its streams in its entries (RFC 5104, section 4.3.1).
             entries = [packet.fci[at : at + 4] for at in range(0, len(packet.fci), 8)]
-            named = [int.from_bytes(entry, "big") for entry in entries] if packet.fmt == rtcp.FIR else []
-            for ssrc in [packet.media_ssrc, *named]:
-                down = self._down(ssrc)
-                if down is not None:
-                    self._want(down)
+            named = {int.from_bytes(entry, "big") for entry in entries} if packet.fmt == rtcp.FIR else set()
+            named.add(packet.media_ssrc)
+            for down in self.downs:
+                if down.track.ssrc in named and down.wanted is not None:
+                    down.track.want_keyframe(down.wanted)
         elif packet.fmt == rtcp.APPLICATION:
             estimate = rtcp.estimate_of(packet)
             if estimate is not None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from signalling.media.embedded import keyframes, rtcp, rtp, vp8
 from signalling.media.embedded.codecs import Forwarded
-from signalling.media.embedded.downtrack import DownTrack
+from signalling.media.embedded.downtrack import DownTrack, Numbering
 from signalling.media.embedded.fan import Incoming
 from signalling.media.embedded.layer import Layer, Report
 from signalling.media.embedded.sdp import Codec
@@ -75,8 +75,14 @@ class Stage:
         self.track = Track(uuid4(), "camera", "cname", VP8, self.layers)
         self.senders = [Sender(layer, self.track, dice) for layer in self.layers]
         self.got: list[bytes] = []
-        self.down = DownTrack(self.track, self.got.append)
+        self.numbering = Numbering()
+        self.down = DownTrack(self.track, self.got.append, self.numbering)
         self.now = 0.0
+
+    def begin_anew(self) -> None:
+        """The subscriber gives the track up, and takes it again on the same path."""
+        self.down.close()
+        self.down = DownTrack(self.track, self.got.append, self.numbering)
 
     def frame(self, *, key: bool = False) -> None:
         """All layers send the same picture."""
@@ -103,6 +109,12 @@ def test_numbers_go_on_whatever_is_switched_paused_or_begun_anew(dice: random.Ra
                 stage.down.want(None)
             case 2:
                 stage.down.stop()
+            case 3:
+                stage.begin_anew()
+            case 4:
+                stage.down.hold()
+            case 5:
+                stage.down.release()
             case _:
                 pass
         before = len(stage.got)
@@ -171,6 +183,41 @@ def test_who_asks_for_everything_again_and_again_gets_it_once_in_a_while() -> No
     assert len(stage.got) == len(numbers)
     stage.down.resend([(numbers[-1] + 5) & 0xFFFF, (numbers[0] - 9) & 0xFFFF], stage.now, b"\0\0\0")
     assert len(stage.got) == len(numbers), "what was never sent is not sent again"
+
+
+def test_no_number_is_used_twice_under_the_same_keys() -> None:
+    """Also of what is sent again: a nonce of SRTP must never come twice (RFC 7714, section 8.4)."""
+    stage = Stage(random.Random(4))
+    used: set[tuple[int, int]] = set()
+    for _ in range(3):
+        for number in range(6):
+            stage.frame(key=number == 0)
+        numbers = [rtp.read(each).sequence_number for each in stage.got]
+        stage.now += 1.0
+        stage.down.resend(numbers[-4:], stage.now, b"\0\0\0")
+        headers = [rtp.read(each) for each in stage.got]
+        assert sum(each.ssrc == stage.track.repair_ssrc for each in headers) == 4
+        assert used.isdisjoint((each.ssrc, each.sequence_number) for each in headers)
+        used.update((each.ssrc, each.sequence_number) for each in headers)
+        stage.got.clear()
+        stage.begin_anew()
+
+
+def test_nothing_is_numbered_while_nothing_can_be_sent() -> None:
+    stage = Stage(random.Random(5))
+    stage.frame(key=True)
+    stage.down.hold()
+    for _ in range(3):
+        stage.down.want(stage.layers[0])
+        stage.frame(key=True)
+        stage.down.want(stage.layers[1])
+    assert stage.down.packets == len(stage.got) == 2
+    stage.down.release()
+    stage.frame()
+    assert len(stage.got) == 2, "it goes on with a keyframe"
+    stage.frame(key=True)
+    numbers = [header.sequence_number for header, _ in stage.read()]
+    assert [(each - numbers[0]) & 0xFFFF for each in numbers] == [0, 1, 2, 3]
 
 
 def test_reports_tell_the_time_of_what_was_sent() -> None:

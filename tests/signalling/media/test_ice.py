@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalling.media.embedded.ice import (
+    CHECKS_AT_ONCE,
+    CHECKS_PER_SECOND,
     CONSENT_SECONDS,
     MOST_ADDRESSES,
     Address,
@@ -166,7 +168,7 @@ def test_nothing_is_sent_any_more_when_checks_have_ceased(agent: IceLite, peer: 
 def test_addresses_are_few_and_the_nominated_one_stays(agent: IceLite, peer: Peer) -> None:
     assert peer.proves(HERE, nominate=True)
     for port in range(1000):
-        assert peer.proves(("192.0.2.7", 10_000 + port))
+        assert peer.proves(("192.0.2.7", 10_000 + port), port / CHECKS_PER_SECOND)
     assert len(agent.addresses) <= MOST_ADDRESSES + 1
     assert HERE in agent.addresses
     assert agent.selected == HERE
@@ -199,3 +201,12 @@ def test_a_second_restart_forgets_the_first_if_nobody_used_it(agent: IceLite, pe
     assert agent.selected == HERE
     assert Peer(agent).proves(THERE, nominate=True)
     assert agent.selected == THERE
+
+
+def test_checks_that_come_too_fast_are_not_answered(agent: IceLite, peer: Peer) -> None:
+    """Neither a participant's nor those of strangers; and the one flood does not keep the others out."""
+    assert peer.proves(HERE)
+    flood = sum(peer.proves(HERE) for _ in range(2 * CHECKS_AT_ONCE))
+    assert flood == CHECKS_AT_ONCE
+    assert peer.proves(THERE), "who moves is let in, whatever comes from the old address"
+    assert sum(peer.proves(HERE, 1.0) for _ in range(2 * CHECKS_AT_ONCE)) == CHECKS_PER_SECOND

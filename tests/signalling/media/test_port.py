@@ -4,13 +4,14 @@ import asyncio
 import random
 import socket
 import struct
+from functools import partial
 
 import pytest
 from aiortc import RTCCertificate
 
 from signalling.media.embedded import secure
 from signalling.media.embedded.secure import HandshakeFailed
-from tests.signalling.media.caller import Stage, fingerprints, until
+from tests.signalling.media.caller import Path, Stage, fingerprints, until
 
 SENDER_REPORT = struct.pack("!BBHIQIII", 0x80, 200, 6, 7, 0, 0, 0, 0)
 CLIENT_HELLO = bytes([22, 254, 253]) + bytes(60)
@@ -77,6 +78,28 @@ async def test_strangers_are_not_let_in(stage: Stage) -> None:
     caller.wire.send(caller.seal(rtp(9)))
     await until(lambda: path.rtp == [rtp(9)])
     assert path.refused == 0
+
+
+async def test_reports_that_come_too_fast_are_not_read(stage: Stage) -> None:
+    """Who floods the port with RTCP loses that, and nothing else; a moment later it is read again."""
+    path, caller = await stage.connected()
+    now = 0.0
+    path._monotonic = lambda: now
+    asked = secure.REPORTS_AT_ONCE // secure.PACKET_COST
+    for batch in range(asked // 32):
+        for _ in range(32):
+            caller.wire.send(caller.seal_rtcp(SENDER_REPORT))
+        await until(partial(has_come, path, 32 * (batch + 1)))
+    caller.wire.send(caller.seal(rtp(1)))
+    await until(lambda: path.rtp == [rtp(1)])
+    assert path.crowded > asked / 4
+    now, before = 1.0, len(path.rtcp)
+    caller.wire.send(caller.seal_rtcp(SENDER_REPORT))
+    await until(lambda: len(path.rtcp) == before + 1)
+
+
+def has_come(path: Path, count: int) -> bool:
+    return path.crowded + len(path.rtcp) == count
 
 
 async def test_nonsense_from_a_participant_harms_nobody(stage: Stage) -> None:

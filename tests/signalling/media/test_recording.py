@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from signalling.media.direct import DirectEngine
 from signalling.media.embedded.recording.depacketiser import Depacketiser
+from signalling.media.embedded.recording.manifest import Folder
 from signalling.media.port import MediaEngine, RecordedFile, Recording, RecordingRefused
 from signalling.media.scripted import ScriptedEngine
 from signalling.protocol.messages import Offer
@@ -361,6 +362,8 @@ async def test_what_cannot_be_recorded_is_refused(tmp_path: Path) -> None:
         await refused(meeting, "recorded")
         recording = await stopped(meeting)
         assert (recording.files, recording.ended) == ((), "stopped")
+        assert list(tmp_path.glob("*/*")) == [], "what nobody sent anything for is not kept"
+        Folder.create(tmp_path, meeting.id, take_id).release()
         await refused(meeting, "recorded", take_id)
     async with call() as meeting:
         await meeting.join()

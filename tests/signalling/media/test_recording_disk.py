@@ -20,6 +20,7 @@ from signalling.media.embedded.recording.manifest import Folder
 from signalling.media.embedded.recording.recovery import recover, unfinished
 from signalling.media.embedded.recording.writer import Sample, Sink, Writer
 from signalling.media.port import RecordedFile, Recording, RecordingRefused
+from tests.logs import capture
 from tests.signalling.media.caller import until
 from tests.signalling.media.members import Call, Member, call
 from tests.signalling.media.recorded import folder_of, play
@@ -215,8 +216,10 @@ async def test_what_the_muxer_refuses_ends_one_file(tmp_path: Path, monkeypatch:
         await asyncio.sleep(2)
         monkeypatch.setattr(Writer, "_packet", refuses)
         await other.send()
+        said = capture(monkeypatch, take)
         await asyncio.sleep(3)
         recording = await meeting.engine.stop_recording(meeting.id)
+    assert sum(line["event"] == "recording_failed" for line in said) == 1, "once is enough"
     assert recording is not None
     assert {file.participant_id: file.finished for file in recording.files} == {one.id: False, other.id: True}
 

@@ -53,6 +53,11 @@ class Folder:
     def release(self) -> None:
         os.close(self._lock)
 
+    def remove(self) -> None:
+        """There is nothing in it. Raises `OSError`."""
+        (self.path / NAME).unlink(missing_ok=True)
+        self.path.rmdir()
+
     def read(self) -> Recording:
         """Raises `ValueError` when it is none of ours, `OSError`."""
         return _FORMAT.validate_json((self.path / NAME).read_bytes())

@@ -29,6 +29,8 @@ class Part:
         self._count = 0
         self._ready: list[Sample] = []
         self._written = begins
+        self._failed = False
+        """The disk or the muxer did not take it: nothing more is written."""
 
     def see(self, data: bytes, at: float, *, is_key: bool) -> None:
         """A picture. Times that go backwards are pushed on: what is shown is never left out."""
@@ -48,6 +50,8 @@ class Part:
         self._be_silent(horizon)
         while self._pending and self._pending[0][0] <= horizon:
             self._ready.append(self._pending.pop(0)[2])
+        if self._failed:
+            self._ready.clear()
         if until - self._written < BATCH_SECONDS or not self._ready:
             return None
         self._written = until
@@ -73,7 +77,12 @@ class Part:
 
     def _put(self) -> asyncio.Future[None]:
         samples, self._ready = self._ready, []
-        return self._disk.put(lambda: self._writer.write(samples), sum(len(each.data) for each in samples))
+        job = self._disk.put(lambda: self._writer.write(samples), sum(len(each.data) for each in samples))
+        job.add_done_callback(self._done)
+        return job
+
+    def _done(self, job: asyncio.Future[None]) -> None:
+        self._failed = self._failed or job.cancelled() or job.exception() is not None
 
     def _be_silent(self, until: float) -> None:
         """Players lose the sound's place in time where there is a hole."""

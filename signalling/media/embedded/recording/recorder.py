@@ -1,6 +1,7 @@
 """All recordings of an engine: where they lie, who writes them, and what an earlier process left."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -47,11 +48,12 @@ class Recorder:
             finally:
                 folder.release()
 
-    async def start(self, call_id: UUID, take_id: UUID) -> Take:
+    async def start(self, call_id: UUID, take_id: UUID, agreed: tuple[UUID, ...]) -> Take:
         """A recording of that call, with nothing in it yet. Raises `RecordingRefused`."""
         if self._folder is None:
             raise RecordingRefused("unsupported", "This server does not record.")
-        take = Take(call_id, take_id, self._disk, lambda recording: self._over(take, recording))
+        recording = Recording(call_id, take_id, datetime.now(UTC), agreed=agreed)
+        take = Take(recording, self._disk, lambda ended: self._over(take, ended))
         await take.open(self._folder)
         self._takes.add(take)
         return take
@@ -61,7 +63,8 @@ class Recorder:
         self._tell(recording)
 
     def _tell(self, recording: Recording) -> None:
-        if self.on_recorded is not None:
+        # Where nobody sent anything, nothing is left that could be told of.
+        if self.on_recorded is not None and recording.files:
             self.on_recorded(recording.call_id, recording)
 
     async def close(self) -> None:

@@ -44,14 +44,17 @@ def unfinished(recordings: Path) -> list[Folder]:
 
 
 def recover(folder: Folder) -> Recording:
-    """Finish it. Raises `OSError` when the disk does; then it can be tried again."""
+    """Finish it, or remove it when it is empty. Raises `OSError` when the disk does: try again."""
     recording = folder.read()
     files = tuple(_recovered(folder, recording.files))
     lasted = max((file.offset_ms + file.duration_ms for file in files), default=0)
     recording = replace(
         recording, files=files, ended=recording.ended or "interrupted", cut=True, duration_ms=lasted
     )
-    folder.write(recording)
+    if files:
+        folder.write(recording)
+    else:
+        folder.remove()
     return recording
 
 

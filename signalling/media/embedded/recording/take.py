@@ -6,7 +6,6 @@ import errno
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -35,13 +34,13 @@ log = structlog.get_logger()
 class Take:
     """`done` is called once, when it is over for whatever reason."""
 
-    def __init__(self, call_id: UUID, take_id: UUID, disk: Disk, done: Callable[[Recording], None]) -> None:
+    def __init__(self, recording: Recording, disk: Disk, done: Callable[[Recording], None]) -> None:
         loop = asyncio.get_running_loop()
         self._clock = loop.time
         self._started = loop.time()
         self._disk = disk
         self._done = done
-        self._recording = Recording(call_id, take_id, datetime.now(UTC))
+        self._recording = recording
         self._folder: Folder | None = None
         self._tapes: dict[tuple[UUID, str], Tape] = {}
         self._files: dict[Part, RecordedFile] = {}
@@ -56,8 +55,8 @@ class Take:
         def make() -> Folder:
             folder = Folder.create(recordings, *ids)
             if shutil.disk_usage(folder.path).free < FLOOR:
+                folder.remove()
                 folder.release()
-                folder.path.rmdir()
                 raise RecordingRefused("no_room", "There is too little room on the server's disk.")
             folder.write(self._recording)
             return folder
@@ -198,8 +197,9 @@ class Take:
         self._done(recording)
         if self._folder is not None:
             # A manifest that cannot be written is put right at the next start.
+            keep = partial(self._folder.write, recording) if recording.files else self._folder.remove
             with contextlib.suppress(OSError):
-                await self._disk.put(partial(self._folder.write, recording))
+                await self._disk.put(keep)
             self._folder.release()
         log.info("recorded", take=str(recording.take_id), why=why, files=len(recording.files))
         return recording

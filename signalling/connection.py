@@ -53,6 +53,8 @@ class Connection(ServerConnection):
         self.queued: list[bytes] = []
         """Prepared frames that leave together at the next `flush`."""
         self._heard_at = self._taken_at = self._pinged_at = self.loop.time()
+        self._asked_at = self._heard_at
+        """When the first ping was sent of those that wait for an answer."""
         self._pushed = 0
         self._taken = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -180,12 +182,19 @@ class Connection(ServerConnection):
             self._taken, self._taken_at = taken, now
         if self.paused and now - self._taken_at >= STALLED_SECONDS:
             self._abort()
-        elif now - self._heard_at > BEATS_MISSED * self.heartbeat:
+        elif self._is_silent(now):
             self.cut(CloseCode.HEARTBEAT_MISSED)
         elif now - self._pinged_at >= self.heartbeat:
+            if self._asked_at <= self._heard_at:
+                self._asked_at = now
             self._pinged_at = now
             self.protocol.send_ping(b"")
             self.send_data()
+
+    def _is_silent(self, now: float) -> bool:
+        # Where we stood still ourselves nobody could answer: they are asked first.
+        was_asked = self._asked_at > self._heard_at and now - self._asked_at >= self.heartbeat
+        return was_asked and now - self._heard_at > BEATS_MISSED * self.heartbeat
 
     def _see_whether_ready(self) -> None:
         self.ready = (

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from app.demo import PASSWORD
 from tests.e2e.arrange import as_person, conversation
@@ -68,11 +68,16 @@ async def places(served: Served) -> list[Place]:
 
 
 async def visit(
-    served: Served, browser: Browser, found: list[Place], **options: object
+    served: Served, browser: Browser, found: list[Place], said: list[str] | None = None, **options: object
 ) -> AsyncIterator[tuple[Place, Page]]:
-    """Show each place in turn, signing in once a person."""
+    """Show each place in turn, signing in once a person.
+
+    `said` is given what scripts failed with, and what the content security policy refused.
+    """
     for email in dict.fromkeys(place.email for place in found):
         page = await new_page(browser, served.url, **options)
+        if said is not None:
+            _listen(page, said)
         if email is not None:
             await sign_in(page, email, PASSWORD)
         for place in found:
@@ -84,3 +89,13 @@ async def visit(
                 await expect(page.locator("[aria-busy=true]")).to_have_count(0)
                 yield place, page
         await page.context.close()
+
+
+def _listen(page: Page, said: list[str]) -> None:
+    def hear(message: ConsoleMessage) -> None:
+        # Without a cookie the first refresh is refused: that is how a client learns that nobody is signed in.
+        if message.type == "error" and "401" not in message.text:
+            said.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: said.append(str(error)))

@@ -93,7 +93,7 @@ async def test_in_a_direct_call_they_do_and_the_watchers_see_it(
             await amara.enter()
             await amara.until(lambda me: me.peers and me.other().meter.frames > 5, "pictures", 15)
         assert [secret for secret in secrets_of(priya) if secret in heard_by(amara)]
-        assert wire.between(ports_of((priya, amara)))
+        assert wire.between(ports_of((priya, amara))), wire.flows
     finally:
         for client in (amara, priya):
             await client.close()

@@ -135,6 +135,18 @@ async def test_silence_is_noticed_after_three_heartbeats(
         await answering.nothing()
 
 
+async def test_whoever_was_not_asked_is_not_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that stood still for longer than that lets nobody go for it."""
+    monkeypatch.setattr(hub, "LOOK_AT_SOCKETS_SECONDS", 0.05)
+    async with running(tmp_path, events_heartbeat_seconds=0.2) as world:
+        listening = await world.listen()
+        await asyncio.sleep(0.3)
+        time.sleep(1.0)
+        for _ in range(5):
+            await asyncio.sleep(0.1)
+            here(world, listening.account_id)
+
+
 async def test_what_waits_for_whoever_was_removed_does_not_reach_them(world: World) -> None:
     """What the kernel has is out of our hands; what waits in ours is not."""
     slow, other = await stalled(world), await world.listen()

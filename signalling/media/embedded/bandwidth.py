@@ -20,8 +20,13 @@ LOSS_WEIGHT: Final = 0.3
 """Of the newest report, at most."""
 LOSS_PACKETS: Final = 300
 """A report about few packets weighs less: about so many say something."""
+FEW_PACKETS: Final = 10
 DOUBT_SECONDS: Final = 1.0
 """A report is believed when what is sent has been more for so long: estimates lag behind, and shiver."""
+GROWTH: Final = 1.01
+GROWTH_SECONDS: Final = 1.5
+"""Reports that have grown so much in this time are still on their way to what fits: libwebrtc's grow by 8 % a
+second at most, and never to more than half as much again as comes."""
 TRIAL_SECONDS: Final = 3.0
 """A layer that was tried for so long without trouble fits."""
 FIRST_WAIT: Final = 2.0
@@ -42,10 +47,13 @@ class Estimate:
         self._reports: dict[frozenset[int], float] = {}
         self._loss = 0.0
         self._beyond_since: float | None = None
+        self._grown = 0.0
+        self._grown_at = float("-inf")
         self._tried_at = float("-inf")
         self._next_trial = 0.0
         self._wait = FIRST_WAIT
         self._on_trial = False
+        self._sent = self._before_trial = 0.0
 
     def reported(self, bitrate: float, ssrcs: frozenset[int] = frozenset()) -> None:
         """The subscriber's own estimate has come, in bits per second, and which streams it is about.
@@ -63,12 +71,16 @@ class Estimate:
 
         `lost` is a part (0 to 1) of `packets`.
         """
+        self._sent = sent
         self._loss += min(LOSS_WEIGHT, packets / LOSS_PACKETS) * (lost - self._loss)
-        losing = self._loss > LOSS_TOO_MUCH
+        # What a trial does shows at once; otherwise one report is not much to go by.
+        at_once = self._on_trial and packets >= FEW_PACKETS and lost > 2 * LOSS_TOO_MUCH
+        losing = at_once or self._loss > LOSS_TOO_MUCH
         reported = self._reported
         if reported is not None and not losing:
             reported = max(FLOOR, reported)
-        if reported is None or reported * HEADROOM >= sent:
+        is_proved = reported is None or reported * HEADROOM >= sent
+        if self._is_growing(now) or is_proved:
             self._beyond_since = None
         elif self._beyond_since is None:
             self._beyond_since = now
@@ -76,14 +88,24 @@ class Estimate:
         too_much = beyond or losing
         if too_much:
             fitting = sent * (1 - 0.5 * self._loss)
+            if self._on_trial:
+                fitting = min(fitting, self._before_trial)
             self.bitrate = max(LEAST, min(reported, fitting) if beyond and reported else fitting)
             self._fail(now)
         else:
             self.bitrate = max(self.bitrate if reported is None else reported, sent, LEAST)
-            if self._on_trial and now - self._tried_at >= TRIAL_SECONDS:
+            if self._on_trial and is_proved and now - self._tried_at >= TRIAL_SECONDS:
                 self._on_trial = False
                 self._wait = FIRST_WAIT
         return too_much
+
+    def _is_growing(self, now: float) -> bool:
+        reported = self._reported or 0.0
+        if reported > self._grown * GROWTH:
+            self._grown, self._grown_at = reported, now
+        elif reported < self._grown:
+            self._grown, self._grown_at = reported, float("-inf")
+        return now - self._grown_at < GROWTH_SECONDS
 
     def _fail(self, now: float) -> None:
         # What goes wrong without a trial is the network's own change, and it may change back.
@@ -99,7 +121,7 @@ class Estimate:
     def trying(self, now: float) -> None:
         """More is sent from now on."""
         self._on_trial = True
-        self._tried_at = now
+        self._tried_at, self._before_trial = now, self._sent
 
 
 @dataclass(slots=True)

@@ -17,8 +17,11 @@ from signalling.media.embedded.rate import Rate
 from signalling.media.embedded.track import Track
 
 MOST_SEGMENTS: Final = 16
-RESEND_OCTETS: Final = 128 * 1024
-"""As much may be sent again at once; over time, as much as is sent anyway."""
+RESEND_SHARE: Final = 0.5
+"""Of what is sent anyway, so much may be sent again over time: more would keep a full network full."""
+RESEND_LEAST: Final = 8 * 1024
+RESEND_MOST: Final = 128 * 1024
+"""Octets that may be sent again at once; in between, what is sent in half a second."""
 RESEND_SECONDS: Final = 0.1
 """Who asks for a packet twice within this time gets it once."""
 MOST_RESENT: Final = 1024
@@ -90,7 +93,7 @@ class DownTrack:
         self._resent: dict[int, float] = {}
         self._resent_octets = self._resent_packets = 0
         self._told_packets, self._told_lost = 0, 0.0
-        self._spare, self._spare_counted = RESEND_OCTETS, 0
+        self._spare, self._spare_counted = float(RESEND_LEAST), 0
         self._reported = (0.0, 0)
         self._packets_reported = self.packets
         self.want(track.layers[-1])
@@ -248,7 +251,9 @@ class DownTrack:
         sent = self._sent()
         if sent is None:
             return
-        self._spare = min(RESEND_OCTETS, self._spare + sent.octets - self._spare_counted)
+        half_second = self.layer.rate.bitrate / 16 if self.layer else 0.0
+        at_once = min(RESEND_MOST, max(RESEND_LEAST, half_second))
+        self._spare = min(at_once, self._spare + RESEND_SHARE * (sent.octets - self._spare_counted))
         self._spare_counted = sent.octets
         for number in numbers[:MOST_ASKED]:
             step = ((number - sent.number + 0x8000) & 0xFFFF) - 0x8000

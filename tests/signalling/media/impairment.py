@@ -12,6 +12,8 @@ from typing_extensions import override
 
 from signalling.media.embedded.ice import Address
 
+QUEUE_SECONDS = 0.3
+
 
 @dataclass(slots=True)
 class Weather:
@@ -21,6 +23,8 @@ class Weather:
     """0 to 1."""
     jitter: float = 0.0
     """Each datagram is delayed by anything from 0 to so many seconds."""
+    bitrate: float | None = None
+    """What clients get at most, in bits per second; what would wait longer than `QUEUE_SECONDS` is lost."""
     cut: bool = False
     checks: bool = True
     """Whether STUN gets through to the server."""
@@ -39,6 +43,8 @@ class Relay(asyncio.DatagramProtocol):
         self.outside = "127.0.0.1"
         """The address that it sees clients at, from the next `rebind` on."""
         self._closed = False
+        self._free_at = 0.0
+        """When all that waits for the bottleneck is through; of the loop's clock."""
         self._server = server
         self._dice = random.Random(seed)
         self._upstream: dict[Address, asyncio.DatagramTransport] = {}
@@ -80,7 +86,7 @@ class Relay(asyncio.DatagramProtocol):
             @override
             def datagram_received(self, data: bytes, addr: Any) -> None:
                 relay.returned[outside] += 1
-                relay._pass(lambda: relay._transport.sendto(data, client))
+                relay._pass(lambda: relay._transport.sendto(data, client), len(data))
 
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(
@@ -88,16 +94,28 @@ class Relay(asyncio.DatagramProtocol):
         )
         self._upstream[client] = transport
 
-    def _pass(self, send: Any) -> None:
-        if self.weather.cut or self._dice.random() < self.weather.loss:
+    def _pass(self, send: Any, octets: int = 0) -> None:
+        """`octets`: how many go through the bottleneck."""
+        waits = self._queued(octets)
+        if self.weather.cut or self._dice.random() < self.weather.loss or waits > QUEUE_SECONDS:
             self.lost += 1
             return
         self.passed += 1
-        if self.weather.jitter:
-            delay = self._dice.uniform(0, self.weather.jitter)
+        delay = waits + self._dice.uniform(0, self.weather.jitter)
+        if delay:
             asyncio.get_running_loop().call_later(delay, lambda: None if self._closed else send())
         else:
             send()
+
+    def _queued(self, octets: int) -> float:
+        """For how long it waits for the bottleneck, in seconds."""
+        if self.weather.bitrate is None or not octets:
+            return 0.0
+        now = asyncio.get_running_loop().time()
+        waits = max(0.0, self._free_at - now)
+        if waits <= QUEUE_SECONDS:
+            self._free_at = now + waits + octets * 8 / self.weather.bitrate
+        return waits
 
     def close(self) -> None:
         self._closed = True

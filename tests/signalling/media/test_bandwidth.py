@@ -1,11 +1,14 @@
 """Sharing a network out, and finding out what it carries, against a network that is made up."""
 
 import random
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signalling.media.embedded import bandwidth
 from signalling.media.embedded.bandwidth import OVERDRAFT, Demand, Estimate, allocate, hold, try_more
 from signalling.media.embedded.speakers import SILENCE, Speakers
 
@@ -35,13 +38,41 @@ def test_nothing_is_shared_out_twice_and_nobody_goes_without_while_others_have_p
     assert all(each.granted >= min(each.current, each.most) for each in demands)
 
 
+Receiver = Callable[[float, float], float]
+"""What it reports, given what is sent and what the network carries; asked four times a second."""
+
+
+def quick(sent: float, capacity: float) -> float:
+    """Believes in half as much again as it gets, but in no more than there is."""
+    return min(capacity, 1.5 * sent + 10_000) if sent else capacity
+
+
+class Slow:
+    """As libwebrtc's: what it believes in falls at once, and grows by 8 % a second at most."""
+
+    def __init__(self) -> None:
+        self.bitrate = 3_000_000.0
+
+    def __call__(self, sent: float, capacity: float) -> float:
+        arrives = min(sent, capacity)
+        if sent > capacity:
+            self.bitrate = min(self.bitrate, 0.85 * arrives)
+        elif self.bitrate < 1.5 * arrives + 10_000:
+            self.bitrate *= 1.08**0.25
+        return self.bitrate
+
+
 def network(capacity: float, seconds: int, ladder: tuple[float, ...] = LADDER) -> list[int]:
     """One picture over a network of that capacity: the layer sent in each quarter of a second."""
+    return over([capacity] * seconds, quick, ladder)
+
+
+def over(capacities: Sequence[float], receiver: Receiver, ladder: tuple[float, ...] = LADDER) -> list[int]:
+    """The same where the network carries so much in each second."""
     estimate, current, sent, layers = Estimate(), -1, 0.0, []
-    for tick in range(seconds * 4):
-        now = tick / 4
-        # The receiver believes in half as much again as it gets, but in no more than there is.
-        estimate.reported(min(capacity, 1.5 * sent + 10_000) if sent else capacity)
+    for tick in range(len(capacities) * 4):
+        now, capacity = tick / 4, capacities[tick // 4]
+        estimate.reported(receiver(sent, capacity))
         lost = max(0.0, 1 - capacity / sent) if sent else 0.0
         too_much = estimate.update(sent, lost, int(sent / 4 / 8000), now)
         demand = Demand(ladder, len(ladder) - 1, 1.0, current)
@@ -76,6 +107,24 @@ def test_it_recovers_when_the_network_does() -> None:
         estimate.update(100_000, 0.0, 40, tick / 4)
     assert estimate.bitrate == 3_000_000
     assert estimate.may_try(15.0)
+
+
+def dips() -> list[int]:
+    """The layers over a network that carries less than the middle one for a while, with a slow receiver."""
+    return over([3_000_000.0] * 10 + [300_000.0] * 20 + [3_000_000.0] * 40, Slow())
+
+
+def test_after_a_dip_it_gives_a_slow_receiver_the_time_to_believe_in_more() -> None:
+    layers = dips()
+    assert set(layers[20:40]) == {2}
+    assert set(layers[60:120]) <= {0, 1}
+    assert set(layers[-60:]) == {2}, "25 seconds later all is as it was"
+
+
+def test_without_patience_it_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: what a trial shows lags behind, and whoever does not wait learns nothing from it."""
+    monkeypatch.setattr(bandwidth, "GROWTH_SECONDS", 0.0)
+    assert 2 not in dips()[-60:]
 
 
 def test_estimates_of_single_streams_add_up_and_one_of_all_replaces_them() -> None:

@@ -23,8 +23,8 @@ test: ## lint, types, import contracts, then every test but the long ones, all s
 	@$(PYTHON) bootstrap.py test
 	@$(MAKE) --no-print-directory -j2 --output-sync lint web-test
 	@$(BIN)/python -m pytest $(TWO) -m "not browser and not alone and not long"
-	@$(BIN)/python -m pytest $(TWO) -m "browser and not long" tests/e2e tests/independent
-	@$(BIN)/python -m pytest -m alone tests/streams
+	@$(BIN)/python -m pytest $(TWO) -m "browser and not alone and not long" tests/e2e tests/independent
+	@$(BIN)/python -m pytest -m alone tests/streams tests/e2e
 
 check: ## the quick part of `test`: no browser and nothing slow
 	@$(PYTHON) bootstrap.py test
@@ -48,7 +48,7 @@ web-test: lint-web
 crash: ## the long run: kill everything again and again, a thousand revocations, hostile clients, every play
 	@$(PYTHON) bootstrap.py test
 	@MENTORSPAN_FULL=1 $(BIN)/python -m pytest -s -n 0 tests/streams
-	@$(BIN)/python -m pytest -q -n 2 -m "long and not browser" tests/app tests/signalling tests/independent
+	@$(BIN)/python -m pytest -q -n 2 -m "long and not browser" tests/app tests/frontdoor tests/signalling tests/independent
 	@$(BIN)/python -m pytest -q -n 0 -m "long and browser" tests/independent
 
 bench: ## measure what the project claims; prints JSON

@@ -1,6 +1,6 @@
 """Every change reaches those who see it, and nobody else: each operation of openapi.yaml, played for all."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -89,6 +89,13 @@ PLANTED: Final = {
     "message.deleted": "delete_message",
 }
 """Every kind of event, and a play that needs it."""
+QUICK = {"pairing.changed", "conversation.read", "message.posted"}
+"""Planted in every run; the rest in the long one."""
+
+
+def planted(kinds: Iterable[str]) -> Iterator[Any]:
+    for kind in kinds:
+        yield pytest.param(kind, marks=[] if kind in QUICK else [pytest.mark.long])
 
 
 def named(name: str) -> Play:
@@ -113,7 +120,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, announce: Callable[[Announce], Announ
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", PLANTED)
+@pytest.mark.parametrize("kind", [*planted(PLANTED)])
 async def test_an_event_that_is_not_told_is_missed(
     world: World, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -131,7 +138,9 @@ async def test_an_event_that_is_not_told_is_missed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["pairing.changed", "meeting.changed", "call.changed", "report.changed"])
+@pytest.mark.parametrize(
+    "kind", [*planted(["pairing.changed", "meeting.changed", "call.changed", "report.changed"])]
+)
 async def test_an_event_about_something_else_is_found(
     world: World, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

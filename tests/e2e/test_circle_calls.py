@@ -12,7 +12,8 @@ from tests.e2e.browser import DESKTOP, open_browser
 from tests.e2e.people import decodes_all, in_call, received
 from tests.e2e.served import Served
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# Three browsers that encode and decode take what a small machine has: it has to be theirs.
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.alone]
 
 LARGE = 300
 """More lines than all but the largest layer of the fake camera have."""

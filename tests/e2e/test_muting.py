@@ -41,6 +41,7 @@ async def test_the_lead_of_a_circle_mutes_somebody(served: Served) -> None:
         assert await ben.get_by_role("button", name=re.compile(r"^Mute ")).count() == 0
         loud = await heard_of_priya(ben)
         await mute(lead)
+        await expect(lead.locator("#announcements")).to_contain_text(f"{NAME} is muted")
         button = priya.get_by_role("button", name=re.compile("Muted by Aroha"))
         await expect(button).to_be_visible()
         assert await serious_findings(priya) == []

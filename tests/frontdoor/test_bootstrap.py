@@ -95,6 +95,7 @@ def test_an_installation_that_fails_is_tried_in_a_new_environment(
     assert renewed == [True]
 
 
+@pytest.mark.long
 def test_a_wrong_hash_is_refused(place: Path) -> None:
     bootstrap._environment()
     lock = place / "requirements.lock"

@@ -131,6 +131,7 @@ def test_a_run_from_beginning_to_end_and_again(place: Place) -> None:
     assert eventually(lambda: place.left() == [], 5), place.left()
 
 
+@pytest.mark.long
 def test_a_run_that_was_killed_is_no_obstacle(place: Place) -> None:
     run = place.start()
     assert eventually(lambda: "Stop with Ctrl-C" in place.said(), READY_SECONDS)

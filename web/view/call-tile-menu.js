@@ -22,15 +22,21 @@ function choices(call, { id, name, audio, video }) {
 export function TileMenu({ call, participant }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const found = choices(call, participant);
+  const asked = useRef(/** @type {ReturnType<typeof choices>[number] | null} */ (null));
   useEffect(() => {
     if (found.length === 0) dialog.current?.close();
-  }, [found.length]);
+    // It is said when it is so: the server may refuse, or they are gone by then.
+    if (asked.current && !found.some(({ words }) => words === asked.current?.words)) {
+      announce(asked.current.done);
+      asked.current = null;
+    }
+  });
   if (!call.muting.may) return null;
   const title = `mute-${participant.id}`;
-  const choose = (/** @type {Source[]} */ sources, /** @type {string} */ done) => {
-    call.muting.mute(participant.id, ...sources);
+  const choose = (/** @type {typeof found[number]} */ choice) => {
+    asked.current = choice;
+    call.muting.mute(participant.id, ...choice.sources);
     dialog.current?.close();
-    announce(done);
   };
   return html`<div class="tile-menu">
     <button type="button" class="icon-button" hidden=${found.length === 0} aria-haspopup="dialog" aria-label=${`Mute ${participant.name} …`} onClick=${() => dialog.current?.showModal()}><${Icon} name="ellipsis" /></button>
@@ -38,7 +44,7 @@ export function TileMenu({ call, participant }) {
       <h2 id=${title}>${participant.name}</h2>
       <p>They are told that it was you, and can switch it on again.</p>
       <div class="tile-choices">
-        ${found.map(({ sources, words, done }) => html`<button key=${words} type="button" class="button" onClick=${() => choose(sources, done)}>${words}</button>`)}
+        ${found.map((choice) => html`<button key=${choice.words} type="button" class="button" onClick=${() => choose(choice)}>${choice.words}</button>`)}
         <button type="button" class="button quiet" onClick=${() => dialog.current?.close()}>Cancel</button>
       </div>
     </dialog>

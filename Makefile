@@ -24,7 +24,7 @@ test: ## lint, types, import contracts, then every test but the long ones, all s
 	@$(MAKE) --no-print-directory -j2 --output-sync lint web-test
 	@$(BIN)/python -m pytest $(TWO) -m "not browser and not alone and not long"
 	@$(BIN)/python -m pytest $(TWO) -m "browser and not alone and not long" tests/e2e tests/independent
-	@$(BIN)/python -m pytest -m alone tests/streams tests/e2e
+	@$(BIN)/python -m pytest -m alone tests/streams tests/e2e tests/independent
 
 check: ## the quick part of `test`: no browser and nothing slow
 	@$(PYTHON) bootstrap.py test

@@ -23,7 +23,7 @@ from tests.world import World
 
 HERE = Path(__file__).resolve().parent
 TEMPLATE = "mentorspan_template"
-ROOMS = {"browser": ("e2e", "independent"), "alone": ("streams", "e2e")}
+ROOMS = {"browser": ("e2e", "independent"), "alone": ("streams", "e2e", "independent")}
 """Where tests with these marks are looked for, so that they need not be looked for everywhere."""
 LONGEST = (
     *("test_verify_action", "test_crash", "test_serve", "test_visibility", "test_fuzz", "test_two_wrtc"),

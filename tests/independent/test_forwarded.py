@@ -51,6 +51,7 @@ async def names_sources(me: ForwardedClient, other: ForwardedClient, sources: se
     await me.until(lambda me: me.named() == named, f"{sources} are named")
 
 
+@pytest.mark.alone
 async def test_five_people_see_and_hear_each_other(circle: Circle) -> None:
     names = ["Priya", "Noor", "Amara", "Ruth", "Tomas"]
     async with circle.call(*names[:4]) as clients:

@@ -39,9 +39,9 @@ class Wire:
         source, destination = struct.unpack_from("!HH", packet, begins)
         self.flows.add(frozenset((source, destination)))
 
-    def between(self, ports: set[int]) -> set[frozenset[int]]:
-        """Flows whose ends are both among these."""
-        return {flow for flow in self.flows if flow <= ports}
+    def of(self, ports: set[int]) -> set[frozenset[int]]:
+        """Flows with an end among these."""
+        return {flow for flow in self.flows if flow & ports}
 
 
 @contextlib.asynccontextmanager

@@ -57,13 +57,13 @@ async def keep(served: Served, place: Path) -> Kept:
         "VALUES (%s, %s, 'gone', 1, 'forwarded') RETURNING 1",
         call_id, meeting_id,
     )  # fmt: skip
+    stays = {MENTEE: uuid4(), MENTOR: uuid4()}
     served.rows(
-        "INSERT INTO recording (id, call_id, started_at, duration_ms, ended, cut) "
-        "VALUES (%s, %s, now(), %s, 'stopped', false) RETURNING 1",
-        take_id, call_id, recording.duration_ms,
+        "INSERT INTO recording (id, call_id, started_at, duration_ms, ended, cut, stay_ids) "
+        "VALUES (%s, %s, now(), %s, 'stopped', false, %s) RETURNING 1",
+        take_id, call_id, recording.duration_ms, [*stays.values()],
     )  # fmt: skip
-    for email in (MENTEE, MENTOR):
-        stay = uuid4()
+    for email, stay in stays.items():
         shutil.copy(folder / file.name, target / f"{stay}.webm")
         _was_there(served, call_id, stay, email)
         served.rows(

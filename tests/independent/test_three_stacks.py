@@ -124,6 +124,13 @@ async def all_seen(pages: dict[str, Page], troupes: list[Troupe]) -> Pairs:
     return found
 
 
+async def paused(pages: dict[str, Page]) -> dict[str, list[str]]:
+    """Whose picture the server has paused, as there is no room for it."""
+    asked = """[...mentorspanCall.participants.values()]
+      .filter(({ id }) => mentorspanCall.isPaused(id, "camera")).map(({ name }) => name)"""
+    return {name: await page.evaluate(asked) for name, page in pages.items()}
+
+
 async def grown(
     pages: dict[str, Page], troupes: list[Troupe], before: Pairs, by: int, seconds: float
 ) -> Pairs:
@@ -135,7 +142,9 @@ async def grown(
         late = {pair: count for pair, count in now.items() if count < before.get(pair, 0) + by}
         if len(now) == people * (people - 1) and not late:
             return now
-        assert time.monotonic() < deadline, f"{len(now)} pairs, of which these are late: {late}"
+        assert time.monotonic() < deadline, (
+            f"{len(now)} pairs, of which these are late: {late}; paused: {await paused(pages)}"
+        )
         await asyncio.sleep(1)
 
 

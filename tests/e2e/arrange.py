@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -35,6 +35,15 @@ class Api:
         return answer.json() if answer.content else None
 
 
+async def make_room(person: Api) -> None:
+    """Cancel what this person has booked for the next hour, as the demo world has by the time of day."""
+    now = datetime.now(UTC)
+    for old in (await person.ok("GET", "/v1/meetings"))["items"]:
+        begins, ends = (datetime.fromisoformat(old[name]) for name in ("starts_at", "ends_at"))
+        if "cancel" in old["may"] and begins < now + timedelta(hours=1) and ends > now:
+            await person.ok("POST", f"/v1/meetings/{old['id']}/cancel")
+
+
 Acting = Callable[[str], Awaitable[Api]]
 
 
@@ -51,9 +60,8 @@ async def meeting_now(served: Served, pair: str) -> str:
     """A booked meeting of a demo pair that can be joined now; an earlier one makes room."""
     mentee, mentor = [await as_person(served, email) for email in PAIRS[pair]]
     now = datetime.now(UTC).isoformat()
-    for old in (await mentee.ok("GET", "/v1/meetings"))["items"]:
-        if "join" in old["may"]:
-            await mentee.ok("POST", f"/v1/meetings/{old['id']}/cancel")
+    for person in (mentee, mentor):
+        await make_room(person)
     pairings = (await mentee.ok("GET", "/v1/pairings?status=active"))["items"]
     pairing = next(row for row in pairings if row["kind"] == "one_to_one")
     body = {"starts_at": now, "duration_minutes": 30, "zone": "Europe/London"}
@@ -135,9 +143,7 @@ async def circle_meeting_now(served: Served) -> str:
     people = [await as_person(served, email) for email in CIRCLE]
     try:
         for person in people:
-            for old in (await person.ok("GET", "/v1/meetings"))["items"]:
-                if "join" in old["may"]:
-                    await person.ok("POST", f"/v1/meetings/{old['id']}/cancel")
+            await make_room(person)
         pairings = (await people[0].ok("GET", "/v1/pairings?status=active"))["items"]
         circle = next(row for row in pairings if row["kind"] == "circle")
         body = {"starts_at": datetime.now(UTC).isoformat(), "duration_minutes": 30, "zone": "Europe/London"}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.arrange import as_person, at_the_door, enter
+from tests.e2e.arrange import as_person, at_the_door, enter, make_room
 from tests.e2e.browser import open_browser
 from tests.e2e.people import in_call, received, sees_and_hears
 from tests.e2e.served import Served
@@ -53,9 +53,8 @@ async def colleagues_meeting_now(served: Served) -> str:
     jack, mei = [await as_person(served, email) for email in COLLEAGUES]
     own, other = [(await each.ok("GET", "/v1/me"))["memberships"][0]["id"] for each in (jack, mei)]
     body = {"membership_id": own, "counterpart_id": other, "kind": "peers", "note": "Please."}
-    for old in (await jack.ok("GET", "/v1/meetings"))["items"]:
-        if "cancel" in old["may"]:
-            await jack.ok("POST", f"/v1/meetings/{old['id']}/cancel")
+    for person in (jack, mei):
+        await make_room(person)
     known = [
         row for row in (await jack.ok("GET", "/v1/pairings?status=active"))["items"] if row["kind"] == "peers"
     ]

@@ -21,6 +21,7 @@ PAIRS = {
 }
 CIRCLE = ("aroha@riverbank.example", "priya@riverbank.example", "ben@riverbank.example")
 """The lead of the demo circle, and two of its mentees."""
+THIRD_MENTEE = "nadia@riverbank.example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def stored(served: Served, like: str) -> list[str]:
 
 async def circle_meeting_now(served: Served) -> str:
     """A booked meeting of the demo circle that can be joined now; what its people are in makes room."""
-    people = [await as_person(served, email) for email in CIRCLE]
+    people = [await as_person(served, email) for email in (*CIRCLE, THIRD_MENTEE)]
     try:
         for person in people:
             await make_room(person)

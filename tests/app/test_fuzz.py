@@ -40,7 +40,7 @@ from tests.world import World
 
 pytestmark = pytest.mark.database
 T = TypeVar("T")
-EXAMPLES: Final = int(os.environ.get("MENTORSPAN_FUZZ_EXAMPLES", "4"))
+EXAMPLES: Final = int(os.environ.get("MENTORSPAN_FUZZ_EXAMPLES", "6"))
 BASE: Final = "http://localhost:8000"
 CHECKS: Final = [
     not_a_server_error,

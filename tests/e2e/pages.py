@@ -84,11 +84,16 @@ async def visit(
             if place.email == email:
                 await page.goto("about:blank")
                 await page.goto(place.path)
-                await expect(page.get_by_role("heading", level=1).first).to_be_visible()
-                await page.wait_for_load_state("networkidle")
-                await expect(page.locator("[aria-busy=true]")).to_have_count(0)
+                await shown(page)
                 yield place, page
         await page.context.close()
+
+
+async def shown(page: Page) -> None:
+    """Wait until a page that was just opened has all that it shows."""
+    await expect(page.get_by_role("heading", level=1).first).to_be_visible()
+    await page.wait_for_load_state("networkidle")
+    await expect(page.locator("[aria-busy=true]")).to_have_count(0)
 
 
 def _listen(page: Page, said: list[str]) -> None:

@@ -21,6 +21,7 @@ LOSS_WEIGHT: Final = 0.3
 LOSS_PACKETS: Final = 300
 """A report about few packets weighs less: about so many say something."""
 FEW_PACKETS: Final = 10
+"""Fewer say nothing, not even of a trial."""
 DOUBT_SECONDS: Final = 1.0
 """A report is believed when what is sent has been more for so long: estimates lag behind, and shiver."""
 GROWTH: Final = 1.01

@@ -55,7 +55,8 @@ class Folder:
 
     def remove(self) -> None:
         """There is nothing in it. Raises `OSError`."""
-        (self.path / NAME).unlink(missing_ok=True)
+        for name in (f"{NAME}.tmp", NAME):
+            (self.path / name).unlink(missing_ok=True)
         self.path.rmdir()
 
     def read(self) -> Recording:

@@ -80,14 +80,19 @@ class Source:
 
 
 class Meter(Figures):
-    """Counts the frames of the tracks that came from one peer connection, after their decoding."""
+    """Counts the frames of the tracks that came from one peer connection, after their decoding.
 
-    def __init__(self) -> None:
+    Of sound it takes a piece of 10 ms every `pause` seconds: all of it by default.
+    """
+
+    def __init__(self, pause: float = 0.0) -> None:
         super().__init__()
+        self._pause = pause
         self._tasks: list[asyncio.Task[None]] = []
 
     def watch(self, track: webrtc.MediaStreamTrack) -> None:
-        init = webrtc.MediaStreamTrackProcessorInit(track, max_buffer_size=100)
+        is_sampled = track.kind == "audio" and self._pause > 0
+        init = webrtc.MediaStreamTrackProcessorInit(track, max_buffer_size=1 if is_sampled else 100)
         stream = webrtc.MediaStreamTrackProcessor(init).readable
         reading: Coroutine[None, None, None]
         if track.kind == "video":
@@ -115,6 +120,8 @@ class Meter(Figures):
                 raw = bytearray(data.allocation_size(options))
                 data.copy_to(raw, options)
                 self.heard(bytes(raw), data.number_of_channels, data.sample_rate)
+            if self._pause:
+                await asyncio.sleep(self._pause)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -33,11 +33,18 @@ MediaDevices.prototype.getUserMedia = function (wanted) {
   return get.call(this, { audio: wanted.audio && { ...wanted.audio, ...plain }, video });
 };
 const add = RTCPeerConnection.prototype.addTransceiver;
-RTCPeerConnection.prototype.addTransceiver = function (track, { sendEncodings, ...rest }) {
-  return add.call(this, track, rest);
+RTCPeerConnection.prototype.addTransceiver = function (track, rest) {
+  const sendEncodings = typeof track !== "string" && track.kind === "video" ? [{ maxBitrate: 80_000 }] : [{}];
+  return add.call(this, track, { ...rest, sendEncodings });
+};
+const take = RTCPeerConnection.prototype.setRemoteDescription;
+RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+  const wanted = type === "answer" ? sdp.replace(/(m=audio .*?\r\n)(?=m=|$)/gs, "$1a=ptime:60\r\n") : sdp;
+  return take.call(this, { type, sdp: wanted });
 };
 """
-"""A camera of 320x180 at 10 frames/s and one layer: eight clients on two cores have no room for more."""
+"""A camera of 320x180 at 10 frames/s and one layer, and 17 packets of sound a second: eight clients on two
+cores have no room for more."""
 
 
 Pairs = dict[tuple[str, str], int]
@@ -154,8 +161,8 @@ async def grown(
         pytest.param(["Lena"], ["Amara", "Priya"], ["Noor"], id="1+3"),
         pytest.param(
             ["Lena", "Omar", "Ida"],
-            ["Amara", "Priya", "Ruth"],
-            ["Noor", "Tomas"],
+            ["Amara", "Priya", "Ruth", "Tomas"],
+            ["Noor"],
             id="3+5",
             marks=pytest.mark.long,
         ),
@@ -170,7 +177,8 @@ async def test_people_of_three_stacks(
         pages: dict[str, Page] = {}
         for name in browsers:
             browser = await stack.enter_async_context(open_browser())
-            pages[name] = page = await new_page(browser, services.url, viewport={"width": 480, "height": 480})
+            # So high that nobody's picture is out of sight: what is not looked at is not sent.
+            pages[name] = page = await new_page(browser, services.url, viewport={"width": 480, "height": 1200})
             if len(browsers) > 1:
                 await page.context.add_init_script(SMALL)
             await sign_in(page, emails[name], PASSWORD)

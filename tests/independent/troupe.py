@@ -23,7 +23,7 @@ def out(line: dict[str, Any]) -> None:
 
 
 def engine(stack: str, ticket: dict[str, Any], tone: float) -> Engine:
-    return Aiortc(tone) if stack == "aiortc" else Wrtc(ticket, tone)
+    return Aiortc(tone) if stack == "aiortc" else Wrtc(ticket, tone, is_frugal=True)
 
 
 def seen_and_heard(me: ForwardedClient) -> dict[str, Any]:
@@ -43,14 +43,15 @@ def seen_and_heard(me: ForwardedClient) -> dict[str, Any]:
 
 
 async def main() -> None:
-    # Browsers leave out frames when they come late; what decodes in Python loses its connection.
-    with contextlib.suppress(PermissionError):
-        os.nice(-5)
     reader = asyncio.StreamReader(limit=1 << 20)
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
     cast = json.loads(await reader.readline())
+    if any(each["stack"] == "aiortc" for each in cast):
+        # The others leave out frames when they come late; what decodes in Python loses its connection.
+        with contextlib.suppress(PermissionError):
+            os.nice(-15)
     gone = asyncio.create_task(reader.read())
     clients: list[ForwardedClient] = []
     try:

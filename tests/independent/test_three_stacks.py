@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, ViewportSize
 
 from tests.e2e.browser import new_page, open_browser
 from tests.e2e.people import in_call, received, sign_in
@@ -178,7 +178,8 @@ async def test_people_of_three_stacks(
         for name in browsers:
             browser = await stack.enter_async_context(open_browser())
             # So high that nobody's picture is out of sight: what is not looked at is not sent.
-            pages[name] = page = await new_page(browser, services.url, viewport={"width": 480, "height": 1200})
+            viewport: ViewportSize = {"width": 480, "height": 1200}
+            pages[name] = page = await new_page(browser, services.url, viewport=viewport)
             if len(browsers) > 1:
                 await page.context.add_init_script(SMALL)
             await sign_in(page, emails[name], PASSWORD)

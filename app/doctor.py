@@ -108,7 +108,7 @@ def bus(url: str) -> Iterator[Finding]:
 
 
 def ports(settings: Settings) -> Iterator[Finding]:
-    """Both services answer there, or could."""
+    """Both services answer there, or could; and media come in, or could."""
     places = [
         ("app", settings.app_host, settings.app_port, probes.app_address(settings)),
         (
@@ -130,6 +130,9 @@ def ports(settings: Settings) -> Iterator[Finding]:
             yield Finding(about, Level.WRONG, problem)
         else:
             yield Finding(about, Level.GOOD, f"free for {name}.")
+    # A node that is ready has bound it.
+    if status != 200 and (problem := probes.media_problem(settings)):
+        yield Finding("UDP port of media", Level.WRONG, problem)
 
 
 def clock(known: running.Engines) -> Iterator[Finding]:

@@ -52,11 +52,22 @@ def _json(body: bytes) -> Any:
     return None
 
 
-def port_problem(host: str, port: int, variable: str) -> str | None:
+def media_problem(settings: Settings) -> str | None:
+    """Why media could not come in, in words, or None when they can."""
+    port = settings.signalling_port + 2 if settings.media_port is None else settings.media_port
+    if port > 65535:
+        return f"There is no port {port}. Choose one with MENTORSPAN_MEDIA_PORT."
+    return port_problem(settings.media_host, port, "MENTORSPAN_MEDIA_PORT", socket.SOCK_DGRAM)
+
+
+def port_problem(
+    host: str, port: int, variable: str, kind: socket.SocketKind = socket.SOCK_STREAM
+) -> str | None:
     """Why we cannot listen there, in words, or None when we can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(family, kind) as probe:
+        if kind is socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as problem:
@@ -76,5 +87,6 @@ def port_problems(settings: Settings) -> list[str]:
         port_problem(settings.internal_host, settings.internal_port, "MENTORSPAN_INTERNAL_PORT"),
         port_problem(settings.app_host, settings.app_port, "MENTORSPAN_APP_PORT"),
         port_problem(settings.signalling_host, settings.signalling_port, "MENTORSPAN_SIGNALLING_PORT"),
+        media_problem(settings),
     ]
     return [problem for problem in found if problem]

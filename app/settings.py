@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     signalling_host: str = "127.0.0.1"
     signalling_port: int = Field(default=8001, ge=1, le=65535)
     signalling_public_url: str = ""
+    media_host: str = "127.0.0.1"
+    media_port: int | None = Field(default=None, ge=0, le=65535)
+    """The UDP port of signalling; None: the second after its other one; 0: the system chooses."""
     issuer: str = ""
     jwks: str = ""
     allowed_origins: _List = ()

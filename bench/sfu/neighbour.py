@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from app.demo import DEMO_SIGN_INS
 from tests.e2e.served import serving
-from tests.streams.rest import Rest
+from tests.streams.rest import NoAnswer, Rest
 
 AT_ONCE = 8
 PATHS = ("/v1/me", "/v1/pairings", "/v1/meetings", "/v1/conversations")
@@ -29,7 +30,9 @@ async def _load(url: str) -> int:
         nonlocal answered
         while True:
             for path in PATHS:
-                answered += (await rest.call(token, "GET", path)).ok
+                # On a machine that is full some answers come too late; the load goes on.
+                with contextlib.suppress(NoAnswer):
+                    answered += (await rest.call(token, "GET", path)).ok
 
     asking = [asyncio.create_task(ask()) for _ in range(AT_ONCE)]
     sys.stdout.write("ready\n")

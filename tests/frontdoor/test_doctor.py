@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from app import doctor, ice, running
+from app import doctor, ice, probes, running
 from app.core import browser
 from app.core.crypto import load_keys
 from app.core.engines import PrivateValkey
@@ -92,6 +92,17 @@ def test_a_taken_port_is_named_with_its_variable(port: int) -> None:
     assert "MENTORSPAN_APP_PORT" in findings[0].text
     assert "MENTORSPAN_SIGNALLING_PORT" in findings[1].text
     assert [finding.level for finding in doctor.ports(settings)] == [Level.GOOD, Level.GOOD]
+
+
+def test_a_taken_media_port_is_named_with_its_variable(port: int) -> None:
+    settings = Settings(app_port=port, signalling_port=port, media_port=port)
+    with socket.socket(type=socket.SOCK_DGRAM) as squatter:
+        squatter.bind(("127.0.0.1", port))
+        assert "MENTORSPAN_MEDIA_PORT" in list(doctor.ports(settings))[-1].text
+        elsewhere = settings.model_copy(update={"signalling_port": port + 1})
+        assert any("MENTORSPAN_MEDIA_PORT" in problem for problem in probes.port_problems(elsewhere))
+    assert {finding.level for finding in doctor.ports(settings)} == {Level.GOOD}
+    assert "no port 65537" in str(probes.media_problem(Settings(signalling_port=65535)))
 
 
 def test_keys(tmp_path: Path) -> None:

@@ -112,11 +112,10 @@ class EmbeddedEngine:
         port: int,
         addresses: Sequence[str] = (),
         recordings: Path | None = None,
-        on_recorded: OnRecorded | None = None,
     ) -> None:
         """`recordings`: where they lie; None: nothing is recorded."""
         self._outlet = outlet
-        self._recorder = Recorder(recordings, on_recorded)
+        self._recorder = Recorder(recordings)
         self._host, self._number = host, port
         self._addresses = tuple(addresses) or (host,)
         self._calls: dict[UUID, _Call] = {}

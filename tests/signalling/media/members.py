@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from signalling.media.embedded.engine import EmbeddedEngine
 from signalling.media.embedded.ice import Address
-from signalling.media.port import Admission
+from signalling.media.port import Admission, OnRecorded
 from signalling.protocol.messages import Answer, AnswerFrom, Offer, OfferFrom, Quality, Speakers, Told
 from signalling.protocol.parts import PublishedTrack, Viewed
 from signalling.protocol.parts import Source as Kind
@@ -195,14 +195,18 @@ class Member:
 
 
 class Call:
-    """A call on an engine of its own, which is made with `options`."""
+    """A call on an engine of its own, which is made with `options` and tells of recordings."""
 
-    def __init__(self, host: str = "127.0.0.1", **options: Any) -> None:
+    def __init__(
+        self, host: str = "127.0.0.1", on_recorded: OnRecorded | None = None, **options: Any
+    ) -> None:
         self.id = uuid4()
         self.members: list[Member] = []
         self.ears: dict[UUID, Callable[[Told], None]] = {}
         """Of everybody in the call; not all of them are members in this process."""
         self.engine = EmbeddedEngine(self._deliver, host=host, port=0, **options)
+        if on_recorded is not None:
+            self.engine.tell_recordings(on_recorded)
 
     def _deliver(self, call_id: UUID, to: UUID, signal: Told) -> None:
         assert call_id == self.id

@@ -35,8 +35,8 @@ def manifest_of(recordings: Path) -> tuple[Path, Recording]:
 async def opened(recordings: Path) -> list[Recording]:
     """What an engine finishes when it starts."""
     told: list[Recording] = []
-    options = {"recordings": recordings, "on_recorded": lambda _, said: told.append(said)}
-    engine = EmbeddedEngine(lambda *_: None, host="127.0.0.1", port=0, **options)  # type: ignore[arg-type]
+    engine = EmbeddedEngine(lambda *_: None, host="127.0.0.1", port=0, recordings=recordings)
+    engine.tell_recordings(lambda _, said: told.append(said))
     await engine.open()
     assert engine._recorder._recovering is not None
     await engine._recorder._recovering

@@ -22,9 +22,10 @@ log = structlog.get_logger()
 class Recorder:
     """`folder`: None where nothing is recorded."""
 
-    def __init__(self, folder: Path | None, on_recorded: OnRecorded | None) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self.on_recorded = on_recorded
+        self.on_recorded: OnRecorded | None = None
+        """Is told of every recording that is complete."""
         self._disk = Disk()
         self._takes: set[Take] = set()
         self._recovering: asyncio.Task[None] | None = None

@@ -1,8 +1,9 @@
 """Whether a call is recorded: only while everybody in it has said yes.
 
 Somebody asks by saying yes first. When all have said it, it begins; a no of one ends it, and no earlier yes
-counts any more. Whoever comes in later interrupts it until they have said yes, too. It never begins because
-somebody left, and what goes on without them is another one.
+counts any more: not even one on its way, if it says which question it answers. Whoever comes in later
+interrupts it until they have said yes, too. It never begins because somebody left, and what goes on without
+them is another one.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -26,6 +27,8 @@ class Consent:
         self.possible = possible
         self.run = 0
         """Which recording of the call goes on, or went on last."""
+        self.question = 0
+        """Counts how often somebody has asked."""
         self._agreed: list[UUID] = []
         self._on = False
 
@@ -43,7 +46,7 @@ class Consent:
 
     def now(self) -> RecordingNow:
         """For whoever comes in."""
-        return RecordingNow(state=self.state, agreed=tuple(self._agreed))
+        return RecordingNow(state=self.state, agreed=tuple(self._agreed), question=self.question)
 
     def say(
         self, peer: Peer, peers: Collection[Peer], message: Record, promote: Callable[[], list[Effect]]
@@ -56,6 +59,8 @@ class Consent:
             raise SignalRefused(ErrorCode.RECORDING_UNAVAILABLE, "Calls are not recorded on this server.")
         if not message.agree:
             return self._become(peers, [], on=False)
+        if message.question is not None and (not self._agreed or message.question != self.question):
+            return []
         me, everybody = peer.who.participant_id, {each.who.participant_id for each in peers}
         agreed = self._agreed if me in self._agreed else [*self._agreed, me]
         was_on = self._on
@@ -85,11 +90,14 @@ class Consent:
 
     def _become(self, peers: Iterable[Peer], agreed: list[UUID], *, on: bool) -> list[Effect]:
         before, was_on = self.now(), self._on
+        if agreed and not self._agreed:
+            self.question += 1
         self._agreed, self._on = agreed, on
         if on and not was_on:
             self.run += 1
         now = self.now()
-        told = tell_all(peers, Recording(state=now.state, agreed=now.agreed)) if now != before else []
+        message = Recording(state=now.state, agreed=now.agreed, question=now.question)
+        told = tell_all(peers, message) if now != before else []
         return told + ([self._run()] if on != was_on else [])
 
     def _run(self) -> RunRecording:

@@ -30,6 +30,7 @@ from signalling.protocol.parts import (
     Participant,
     Pc,
     PublishedTrack,
+    Question,
     RecordingNow,
     RecordingState,
     Resume,
@@ -112,10 +113,14 @@ class Forward(Part):
 
 
 class Record(Part):
-    """Yes or no to a recording of the call; the first yes asks everybody else for theirs."""
+    """Yes or no to a recording of the call; the first yes asks everybody else for theirs.
+
+    A yes that names a question answers only that one; without, it answers or asks.
+    """
 
     type: Literal["record"] = "record"
     agree: bool
+    question: Question | None = None
 
 
 class View(Part):
@@ -270,6 +275,7 @@ class Recording(_Numbered):
     type: Literal["recording"] = "recording"
     state: RecordingState
     agreed: tuple[UUID, ...]
+    question: int
 
 
 class Speakers(_Numbered):

@@ -31,6 +31,7 @@ def _without_nul(text: str) -> str:
 
 
 Generation = Annotated[int, Field(ge=1, le=MAX_GENERATION)]
+Question = Annotated[int, Field(ge=1, le=2**53 - 1)]
 Sequence = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Sdp = Annotated[str, Field(min_length=1, max_length=MAX_SDP_CHARACTERS), AfterValidator(_without_nul)]
 ServerSdp = Annotated[str, Field(min_length=1, max_length=256 * 1024)]
@@ -136,10 +137,11 @@ class Figures(Part):
 
 
 class RecordingNow(Part):
-    """Whether the call is recorded, and which participants have agreed to it."""
+    """Whether the call is recorded, which participants have agreed to it, and how often it was asked for."""
 
     state: RecordingState
     agreed: tuple[UUID, ...]
+    question: int
 
 
 class Participant(Part):

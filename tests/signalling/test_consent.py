@@ -70,6 +70,23 @@ def test_it_begins_when_the_last_one_agrees() -> None:
     assert call.say(1, YES) == [], "said already"
 
 
+def test_a_yes_that_crosses_a_no_answers_nothing_that_was_asked_later() -> None:
+    call = Call(3)
+    asked = told(call.say(0, YES), call.people[1].participant_id)[-1]["question"]
+    late = Record(agree=True, question=asked)
+    call.say(2, NO)
+    assert call.say(1, late) == []
+    assert call.state == "off", "it asks nobody"
+    again = told(call.say(0, YES), call.people[1].participant_id)[-1]["question"]
+    assert again != asked
+    assert call.say(1, late) == []
+    call.say(2, YES)
+    assert call.state == "asked"
+    assert runs(call.say(1, Record(agree=True, question=again))) == [True]
+    call.say(1, Record(agree=False, question=asked))
+    assert call.state == "off", "a no always counts"
+
+
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_no_of_anybody_ends_it_and_every_yes_is_spent(begun: bool) -> None:
     call = Call(3)
@@ -92,7 +109,7 @@ def test_whoever_comes_in_interrupts_it_until_they_have_agreed() -> None:
     newcomer = call.people[2].participant_id
     assert runs(effects) == [False]
     welcome = told(effects, newcomer)[0]
-    assert welcome["recording"] == {"state": "asked", "agreed": [call.id(0), call.id(1)]}
+    assert welcome["recording"] == {"state": "asked", "agreed": [call.id(0), call.id(1)], "question": 1}
     assert types(effects, call.people[0].participant_id) == ["recording", "participant_joined"]
     assert runs(call.say(2, YES)) == [True]
 

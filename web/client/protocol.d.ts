@@ -60,15 +60,15 @@ export type Said =
   | ({ type: "candidate"; to: string | null; candidate: CandidateLine | null } & Signal)
   | ({ type: "restart"; pc: "subscribe"; generation: number })
   | { type: "forward" }
-  | { type: "record"; agree: boolean }
+  | { type: "record"; agree: boolean; question?: number }
   | { type: "view"; tracks: Viewed[] }
   | ({ type: "media" } & Media)
   | { type: "mute"; participant_id: string; source: Source }
   | { type: "leave" }
   | { type: "ping" };
 
-/** Whether the call is recorded, and who has agreed to it, the first of them first. */
-export interface RecordingNow { state: "unavailable" | "off" | "asked" | "on"; agreed: string[] }
+/** Whether the call is recorded, who has agreed to it, the first of them first, and how often somebody has asked. */
+export interface RecordingNow { state: "unavailable" | "off" | "asked" | "on"; agreed: string[]; question: number }
 
 export interface Welcome {
   type: "welcome";

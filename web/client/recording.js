@@ -8,6 +8,7 @@ export class Recording {
   state = "unavailable";
   /** @type {string[]} */
   #agreed = [];
+  #question = 0;
 
   /** @param {Call} call */
   constructor(call) {
@@ -31,14 +32,17 @@ export class Recording {
 
   /** Say yes, which also asks the others for theirs; or no, which ends it for everybody. @param {boolean} agree */
   say(agree) {
-    this.call.socket.say({ type: "record", agree });
+    // A yes is to what was asked, not to what somebody asks anew while it is on its way.
+    const answers = agree && this.state === "asked";
+    this.call.socket.say({ type: "record", agree, ...(answers && { question: this.#question }) });
   }
 
   /** @param {RecordingNow} now */
-  heard({ state, agreed }) {
+  heard({ state, agreed, question }) {
     const before = this.state;
     this.state = state;
     this.#agreed = agreed;
+    this.#question = question;
     if (state !== before) this.call.dispatchEvent(new CustomEvent("recording", { detail: { state, before } }));
   }
 }

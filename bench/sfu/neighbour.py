@@ -32,7 +32,9 @@ async def _load(url: str) -> int:
             for path in PATHS:
                 # On a machine that is full some answers come too late; the load goes on.
                 with contextlib.suppress(NoAnswer):
-                    answered += (await rest.call(token, "GET", path)).ok
+                    # In two steps: `answered` is read before an `await` on the same line.
+                    answer = await rest.call(token, "GET", path)
+                    answered += answer.ok
 
     asking = [asyncio.create_task(ask()) for _ in range(AT_ONCE)]
     sys.stdout.write("ready\n")

@@ -118,10 +118,12 @@ def ports(settings: Settings) -> Iterator[Finding]:
             probes.signalling_address(settings),
         ),
     ]
+    answers = {}
     for name, host, port, address in places:
         about = f"port {port}"
         status, _ = probes.fetch(f"{address}/readyz")
         problem = probes.port_problem(host, port, f"MENTORSPAN_{name.upper()}_PORT")
+        answers[name] = bool(status)
         if status == 200:
             yield Finding(about, Level.GOOD, f"{name} answers and is ready.")
         elif status:
@@ -130,8 +132,8 @@ def ports(settings: Settings) -> Iterator[Finding]:
             yield Finding(about, Level.WRONG, problem)
         else:
             yield Finding(about, Level.GOOD, f"free for {name}.")
-    # A node that is ready has bound it.
-    if status != 200 and (problem := probes.media_problem(settings)):
+    # Otherwise it is signalling that has taken it, ready or not.
+    if not answers["signalling"] and (problem := probes.media_problem(settings)):
         yield Finding("UDP port of media", Level.WRONG, problem)
 
 

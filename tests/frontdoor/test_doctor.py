@@ -7,10 +7,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from typing_extensions import override
 
 from app import doctor, ice, probes, running
 from app.core import browser
@@ -103,6 +106,28 @@ def test_a_taken_media_port_is_named_with_its_variable(port: int) -> None:
         assert any("MENTORSPAN_MEDIA_PORT" in problem for problem in probes.port_problems(elsewhere))
     assert {finding.level for finding in doctor.ports(settings)} == {Level.GOOD}
     assert "no port 65537" in str(probes.media_problem(Settings(signalling_port=65535)))
+
+
+class NotReady(BaseHTTPRequestHandler):
+    """A node that waits for something."""
+
+    def do_GET(self) -> None:
+        self.send_error(503)
+
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing is worth a line."""
+
+
+def test_the_media_port_of_a_node_that_is_not_ready_is_its_own(port: int) -> None:
+    settings = Settings(app_port=port, signalling_port=port, media_port=port)
+    with socket.socket(type=socket.SOCK_DGRAM) as media:
+        media.bind(("127.0.0.1", port))
+        with ThreadingHTTPServer(("127.0.0.1", port), NotReady) as node:
+            threading.Thread(target=node.serve_forever).start()
+            found = [finding.about for finding in doctor.ports(settings)]
+            node.shutdown()
+    assert found == [f"port {port}", f"port {port}"]
 
 
 def test_keys(tmp_path: Path) -> None:

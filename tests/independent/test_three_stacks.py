@@ -81,7 +81,7 @@ class Troupe:
 
 
 @asynccontextmanager
-async def troupe(circle: Circle, stack: str, names: list[str]) -> AsyncIterator[Troupe]:
+async def troupe(circle: Circle, stack: str, names: list[str], *, frugal: bool) -> AsyncIterator[Troupe]:
     """These people enter one after the other."""
     command = (sys.executable, "-m", "tests.independent.troupe")
     process = await create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=1 << 20)
@@ -93,6 +93,7 @@ async def troupe(circle: Circle, stack: str, names: list[str]) -> AsyncIterator[
             {
                 "name": f"{name} Novak",
                 "stack": stack,
+                "frugal": frugal,
                 "tone": TONES[name],
                 "ticket": await circle.people[name].ticket(circle.meeting_id),
             }
@@ -186,7 +187,9 @@ async def test_people_of_three_stacks(
             await page.goto(f"/meetings/{circle.meeting_id}/call")
             await page.get_by_role("button", name="Join", exact=True).click()
         casts = [("wrtc", wrtc), *(("aiortc", [name]) for name in aiortc)]
-        troupes = [await stack.enter_async_context(troupe(circle, *each)) for each in casts]
+        troupes = [
+            await stack.enter_async_context(troupe(circle, *each, frugal=len(browsers) > 1)) for each in casts
+        ]
         for page in pages.values():
             await in_call(page)
         first = await grown(pages, troupes, {}, by=1, seconds=120)

@@ -22,8 +22,8 @@ def out(line: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def engine(stack: str, ticket: dict[str, Any], tone: float) -> Engine:
-    return Aiortc(tone) if stack == "aiortc" else Wrtc(ticket, tone, is_frugal=True)
+def engine(stack: str, ticket: dict[str, Any], tone: float, is_frugal: bool) -> Engine:
+    return Aiortc(tone) if stack == "aiortc" else Wrtc(ticket, tone, is_frugal=is_frugal)
 
 
 def seen_and_heard(me: ForwardedClient) -> dict[str, Any]:
@@ -57,7 +57,9 @@ async def main() -> None:
     try:
         for each in cast:
             ticket = each["ticket"]
-            clients.append(ForwardedClient(ticket, engine(each["stack"], ticket, each["tone"])))
+            clients.append(
+                ForwardedClient(ticket, engine(each["stack"], ticket, each["tone"], each["frugal"]))
+            )
             # Eight stacks on two cores are slow to begin.
             clients[-1].open_seconds = 20.0
             await clients[-1].enter()

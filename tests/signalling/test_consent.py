@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from signalling.contracts.calls import CallRecorded
 from signalling.protocol.effects import CarriedOver, Effect, RunRecording
@@ -85,6 +87,25 @@ def test_a_yes_that_crosses_a_no_answers_nothing_that_was_asked_later() -> None:
     assert runs(call.say(1, Record(agree=True, question=again))) == [True]
     call.say(1, Record(agree=False, question=asked))
     assert call.state == "off", "a no always counts"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from(["no", "yes", "answer"]), st.integers(0, 2)), max_size=20
+    )
+)
+def test_only_answers_to_what_is_asked_now_count(said: list[tuple[int, str, int]]) -> None:
+    """Answers name the newest question or one before it; a yes without one always counts, as does a no."""
+    call, agreed, asked = Call(3), set[int](), 0
+    for person, what, earlier in said:
+        answered = max(1, asked - earlier) if what == "answer" else None
+        call.say(person, Record(agree=what != "no", question=answered))
+        if what == "no":
+            agreed.clear()
+        elif answered is None or (agreed and answered == asked):
+            asked += not agreed
+            agreed.add(person)
+        assert call.state == ("on" if len(agreed) == 3 else "asked" if agreed else "off")
 
 
 @pytest.mark.parametrize("begun", [False, True])

@@ -151,22 +151,11 @@ class Calls(RuleBasedStateMachine):
             case "forward":
                 message = Forward()
             case "record":
-                answered = data.draw(st.sampled_from([None, None, self.room.consent.question, 1]))
-                message = Record(
-                    agree=data.draw(st.sampled_from([True, True, True, False])), question=answered or None
-                )
+                message = Record(agree=data.draw(st.sampled_from([True, True, True, False])))
             case _:
                 message = Hello(version=1, ticket="t" * 20, media=MediaState(audio=True, video=True))
         if isinstance(message, Record) and sender in self.room.peers:
-            consent = self.room.consent
-            counts = message.question is None or (message.question, consent.state) in [
-                (consent.question, "asked"),
-                (consent.question, "on"),
-            ]
-            if not message.agree:
-                self.agreed = set()
-            elif counts:
-                self.agreed = self.agreed | {sender}
+            self.agreed = self.agreed | {sender} if message.agree else set()
         self.run(self.room.receive(sender, message))
 
     @rule(data=st.data())

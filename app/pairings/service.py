@@ -11,7 +11,7 @@ from app.blocks import queries as blocks
 from app.blocks.events import Blocked
 from app.core import clock
 from app.core.db import emit
-from app.core.errors import Conflict, FieldError, Forbidden, NotFound, invalid
+from app.core.errors import Conflict, Forbidden, NotFound, invalid
 from app.core.locks import lock
 from app.organisations import queries as organisations
 from app.organisations.models import Membership
@@ -205,10 +205,10 @@ async def create_circle(
         organisation_id=organisation_id,
         decided_at=clock.now(),
     )
-    for field, part in (("lead_ids", Part.LEAD), ("mentee_ids", Part.MENTEE)):
-        for index, membership_id in enumerate(getattr(body, field)):
+    for part, ids in ((Part.LEAD, body.lead_ids), (Part.MENTEE, body.mentee_ids)):
+        for membership_id in ids:
             if membership_id != own.id:
-                await _must_be_found(db, actor, membership_id, own, f"/{field}/{index}")
+                await blocks.person(db, actor, membership_id, through=own.id)
             pairing.participants.append(Participant(membership_id=membership_id, role=part.value))
     db.add(pairing)
     await db.flush()
@@ -216,16 +216,6 @@ async def create_circle(
     await news.tell(db, pairing.id)
     emit(db, PairingAccepted(pairing_id=pairing.id, proposed_by_id=own.id))
     return await read(db, actor, pairing.id)
-
-
-async def _must_be_found(
-    db: AsyncSession, actor: Actor, membership_id: UUID, through: Membership, pointer: str
-) -> None:
-    try:
-        await blocks.person(db, actor, membership_id, through=through.id)
-    except NotFound:
-        detail = "You can find nobody of this id. Choose somebody from the list of people."
-        raise NotFound(errors=[FieldError(pointer=pointer, detail=detail)]) from None
 
 
 async def _editable(db: AsyncSession, actor: Actor, pairing_id: UUID) -> tuple[Pairing, UUID]:

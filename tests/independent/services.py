@@ -1,7 +1,6 @@
 """The real services with engines of their own, in processes of their own."""
 
 import asyncio
-import contextlib
 import os
 import socket
 import subprocess
@@ -14,6 +13,7 @@ import httpx2
 from app import demo
 from app.core import migrate
 from app.core.engines import PrivatePostgres, PrivateValkey
+from tests.independent.priority import goes_first
 
 COMMAND = Path(sys.executable).with_name("mentorspan")
 PARTS = ("app", "worker", "signalling")
@@ -67,12 +67,15 @@ class Services:
     def _launch(self, part: str) -> None:
         with (self._place / f"{part}.log").open("ab") as log:
             self._processes[part] = subprocess.Popen(
-                [COMMAND, part], env=self._environment, stdout=log, stderr=subprocess.STDOUT
+                [COMMAND, part],
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=part == "signalling",
             )
         if part == "signalling":
             # In life a node shares its cores with no participants; here they would keep it from answering.
-            with contextlib.suppress(PermissionError):
-                os.setpriority(os.PRIO_PROCESS, self._processes[part].pid, -15)
+            goes_first(self._processes[part].pid)
 
     def kill_signalling(self) -> None:
         """Ends the signalling node as a power cut does: nobody is told, and it saves nothing."""

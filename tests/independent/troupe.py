@@ -5,9 +5,7 @@ They leave when nothing can come in any more.
 """
 
 import asyncio
-import contextlib
 import json
-import os
 import sys
 from typing import Any
 
@@ -48,10 +46,6 @@ async def main() -> None:
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
     cast = json.loads(await reader.readline())
-    if any(each["stack"] == "aiortc" for each in cast):
-        # The others leave out frames when they come late; what decodes in Python loses its connection.
-        with contextlib.suppress(PermissionError):
-            os.nice(-15)
     gone = asyncio.create_task(reader.read())
     clients: list[ForwardedClient] = []
     try:

@@ -123,7 +123,9 @@ async def shows(page: Page, texts: list[str], timeout: float = 20) -> None:
 
 async def live(page: Page) -> None:
     """Wait until events reach the page as they happen."""
-    await expect(page.locator(".chat[data-events=live]")).to_be_visible(timeout=30_000)
+    chat = page.locator(".chat")
+    await expect(chat).to_be_visible(timeout=30_000)
+    await expect(chat).to_have_attribute("data-events", "live", timeout=30_000)
 
 
 async def received(page: Page) -> dict[str, dict[str, Any]]:

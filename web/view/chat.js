@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "./preact.js";
 import { announce, useNow } from "./hooks.js";
 import { firstName, Notice, Skeleton, Trouble } from "./parts.js";
 import { useSession } from "./session.js";
-import { belongings, events, useChanges, useStateWords } from "./live.js";
+import { belongings, events, useChanges, useEventsState, useStateWords } from "./live.js";
 import { list } from "./mentoring.js";
 import { layOut, writingWords } from "./chat-words.js";
 import { Composer } from "./chat-composer.js";
@@ -143,13 +143,14 @@ export function ChatPlace({ children, className = "" }) {
  */
 export function Chat({ id, children, focus = false, alone = false, className = "" }) {
   const history = useHistory(id);
+  const state = useEventsState();
   const about = history?.about ?? null;
   let content;
   if (history?.loaded && about) content = html`<${Open} history=${history} about=${about} focus=${focus} />`;
   else if (history?.problem) content = html`<${Trouble} problem=${history.problem} retry=${() => history.load()} />`;
   else if (history?.loaded) content = html`<${Notice}>This conversation is closed.<//>`;
   else content = html`<div class="chat-scroll"><div class="chat-content"><${Skeleton} rows=${2} /></div></div>`;
-  return html`<section class=${`chat ${className}`} aria-label="Messages" data-events=${events.state}>
+  return html`<section class=${`chat ${className}`} aria-label="Messages" data-events=${state}>
     <div class="chat-head">${children}${about && html`<${Here} people=${about.people} />`}</div>
     ${alone && html`<${StateLine} />`}
     ${content}

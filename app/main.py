@@ -10,7 +10,9 @@ from fastapi import APIRouter, FastAPI
 from app import edge, front, web
 from app.accounts.auth import Doorkeeper
 from app.accounts.routes import router as accounts
+from app.availability.routes import router as availability
 from app.blocks.routes import router as blocks
+from app.calendars.routes import router as calendars
 from app.chat.routes import router as chat
 from app.core import errors, logging
 from app.core.crypto import load_keys, publish_jwks
@@ -18,7 +20,9 @@ from app.core.db import open_database
 from app.core.limits import open_limits
 from app.core.openapi import TAGS, describe, operation_id
 from app.core.outbox import Relay
+from app.freebusy.routes import router as freebusy
 from app.live.routes import router as live
+from app.notifications.routes import router as notifications
 from app.organisations.routes import router as organisations
 from app.pairings.routes import router as pairings
 from app.people.routes import router as people
@@ -26,6 +30,7 @@ from app.reactions import REACTIONS
 from app.recordings.routes import router as recordings
 from app.safeguarding.routes import router as safeguarding
 from app.scheduling.routes import router as scheduling
+from app.series.routes import router as series
 from app.settings import Settings, get_settings
 from signalling.contracts.bus_open import open_bus
 
@@ -37,10 +42,15 @@ ROOMS: Final[tuple[APIRouter, ...]] = (
     blocks,
     people,
     pairings,
+    availability,
+    freebusy,
     scheduling,
+    series,
     recordings,
     chat,
     safeguarding,
+    calendars,
+    notifications,
     live,
 )
 

@@ -149,6 +149,7 @@ async def work(settings: Settings) -> None:
     database.context["bus"] = bus
     relay = database.context["publisher"] = Relay(database, bus)
     mail.use_postbox(postbox(settings, database))
+    jobs.work_on(database)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_for_ever("facts", lambda: take_in_facts(database, bus)))

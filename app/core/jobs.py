@@ -7,6 +7,8 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.db import Database
+
 jobs = procrastinate.App(connector=PsycopgConnector(), import_paths=["app.core.mail"])
 
 
@@ -20,3 +22,16 @@ async def defer(db: AsyncSession, task: str, **arguments: Any) -> None:
     """Enqueue `task` in the transaction of `db`: no commit, no job."""
     connection = await (await db.connection()).get_raw_connection()
     await jobs.configure_task(task, connection=connection.driver_connection).defer_async(**arguments)
+
+
+_database: list[Database] = []
+
+
+def work_on(database: Database) -> None:
+    """Choose the database that the jobs of this process work on."""
+    _database[:] = [database]
+
+
+def database() -> Database:
+    """What a job opens its transactions on; only a worker has one."""
+    return _database[0]

@@ -1,5 +1,6 @@
 """Mail through a port: SMTP, or in development a mailbox that anyone at the machine can read."""
 
+from dataclasses import asdict, dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import make_msgid, parseaddr
@@ -13,15 +14,37 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
 from app.core.jobs import defer, jobs
+from app.settings import get_settings
 
 log = structlog.get_logger()
 SEND = "mail.send"
 
 
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A calendar object that travels with a mail (iMIP, RFC 6047)."""
+
+    method: str
+    """REQUEST, CANCEL: METHOD of iTIP, which the part's content type repeats."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One message. Its id is given when it is written, so a repeated delivery is the same mail."""
+
+    to: str
+    subject: str
+    text: str
+    message_id: str
+    calendar: Calendar | None = None
+    reply_to: str | None = None
+
+
 class Postbox(Protocol):
     """Where mail goes."""
 
-    async def deliver(self, *, to: str, subject: str, text: str) -> None:
+    async def deliver(self, mail: Mail) -> None:
         """Hand one message over, or raise, in which case it is tried again."""
 
 
@@ -42,15 +65,8 @@ class Smtp:
         self._username = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else None
 
-    async def deliver(self, *, to: str, subject: str, text: str) -> None:
-        message = EmailMessage()
-        name, address = parseaddr(self._sender)
-        message["From"] = Address(display_name=name, addr_spec=address)
-        message["To"] = Address(addr_spec=to)
-        message["Subject"] = subject
-        message["Date"] = clock.now()
-        message["Message-ID"] = make_msgid(domain=address.rpartition("@")[2])
-        message.set_content(text)
+    async def deliver(self, mail: Mail) -> None:
+        message = written(mail, self._sender)
         await aiosmtplib.send(
             message,
             hostname=self._host,
@@ -63,10 +79,29 @@ class Smtp:
         )
 
 
+def written(mail: Mail, sender: str) -> EmailMessage:
+    """The message as it travels (RFC 5322), with its calendar object as an alternative (RFC 6047)."""
+    message = EmailMessage()
+    name, address = parseaddr(sender)
+    message["From"] = Address(display_name=name, addr_spec=address)
+    message["To"] = Address(addr_spec=mail.to)
+    if mail.reply_to:
+        message["Reply-To"] = Address(addr_spec=mail.reply_to)
+    message["Subject"] = mail.subject
+    message["Date"] = clock.now()
+    message["Message-ID"] = mail.message_id
+    message.set_content(mail.text)
+    if mail.calendar is not None:
+        message.add_alternative(
+            mail.calendar.text, subtype="calendar", params={"method": mail.calendar.method}
+        )
+    return message
+
+
 class Nowhere:
     """No way to send mail is configured: each attempt fails, and for about three days there is another."""
 
-    async def deliver(self, *, to: str, subject: str, text: str) -> None:
+    async def deliver(self, mail: Mail) -> None:
         raise RuntimeError("MENTORSPAN_SMTP_URL is not set: no mail can be sent")
 
 
@@ -78,10 +113,25 @@ def use_postbox(postbox: Postbox) -> None:
     _postbox[0] = postbox
 
 
-async def send(db: AsyncSession, *, to: str, subject: str, text: str) -> None:
-    """Mail `to` once this transaction has committed."""
-    one_line = " ".join(subject.split())
-    await defer(db, SEND, to=to, subject=one_line[:200], text=text)
+async def send(
+    db: AsyncSession,
+    *,
+    to: str,
+    subject: str,
+    text: str,
+    calendar: Calendar | None = None,
+    message_id: str | None = None,
+    reply_to: str | None = None,
+) -> None:
+    """Mail `to` once this transaction has committed.
+
+    `message_id` (RFC 5322, with its angle brackets) names the occasion where one occasion may be written
+    about only once; without it the mail gets one of its own.
+    """
+    domain = parseaddr(get_settings().mail_from)[1].rpartition("@")[2]
+    one_line = " ".join(subject.split())[:200]
+    mail = Mail(to, one_line, text, message_id or make_msgid(domain=domain), calendar, reply_to)
+    await defer(db, SEND, **asdict(mail))
 
 
 @jobs.task(
@@ -89,10 +139,12 @@ async def send(db: AsyncSession, *, to: str, subject: str, text: str) -> None:
     queue="mail",
     retry=procrastinate.RetryStrategy(max_attempts=12, exponential_wait=3),
 )
-async def deliver(*, to: str, subject: str, text: str) -> None:
+async def deliver(*, calendar: dict[str, str] | None = None, **arguments: str) -> None:
     """The job behind `send`. After twelve tries, about three days, a mail is given up."""
+    # A job that waited from before mails had ids is given one here.
+    arguments.setdefault("message_id", make_msgid())
     try:
-        await _postbox[0].deliver(to=to, subject=subject, text=text)
+        await _postbox[0].deliver(Mail(**arguments, calendar=Calendar(**calendar) if calendar else None))
     except Exception as error:
         # Never the address or the text: links in mails open accounts.
         log.warning("mail_not_delivered", error=type(error).__name__)

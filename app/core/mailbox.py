@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped
 
 from app.core import clock
 from app.core.db import Base, Database, identity, instant
+from app.core.mail import Mail
 
 
 class MailboxMessage(Base):
@@ -28,9 +29,9 @@ class Mailbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def deliver(self, *, to: str, subject: str, text: str) -> None:
+    async def deliver(self, mail: Mail) -> None:
         async with self._database.transaction() as db:
-            db.add(MailboxMessage(to=to, subject=subject, text=text))
+            db.add(MailboxMessage(to=mail.to, subject=mail.subject, text=mail.text))
 
 
 def messages() -> Select[MailboxMessage]:

@@ -1,5 +1,6 @@
 """What the rooms above may react to."""
 
+from datetime import datetime
 from uuid import UUID
 
 from app.core.db import Event
@@ -24,6 +25,16 @@ class MeetingDeclined(Event):
 class MeetingCancelled(Event):
     meeting_id: UUID
     by_account_id: UUID | None
+
+
+class MeetingMoved(Event):
+    """A booked meeting takes place at another time; the row holds the new one."""
+
+    meeting_id: UUID
+    by_account_id: UUID | None
+    starts_at: datetime
+    """When it would have been."""
+    ends_at: datetime
 
 
 class CallWasRecorded(Event):

@@ -48,6 +48,10 @@ class Meeting(Base):
     ends_at: Mapped[datetime] = instant()
     zone: Mapped[str]
     title: Mapped[str | None] = mapped_column(default=None)
+    version: Mapped[int] = mapped_column(default=1)
+    """Rises with every change; the entity tag of optimistic concurrency (RFC 9110)."""
+    sequence: Mapped[int] = mapped_column(default=0)
+    """Rises when other calendars must be told anew: SEQUENCE of RFC 5545."""
     status: Mapped[str] = mapped_column(default=MeetingStatus.PROPOSED.value)
     created_at: Mapped[datetime] = instant(default_factory=clock.now)
     decided_at: Mapped[datetime | None] = instant(default=None)
@@ -102,6 +106,9 @@ class Booking(Base):
     meeting_id: Mapped[UUID] = mapped_column(ForeignKey("meeting.id", ondelete="CASCADE"), primary_key=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
     during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
+    before_minutes: Mapped[int] = mapped_column(default=0)
+    after_minutes: Mapped[int] = mapped_column(default=0)
+    """The quiet around it that this person asked for when it was booked; it stacks with the neighbour's."""
 
 
 class Call(Base):

@@ -15,12 +15,15 @@ from sqlalchemy import select
 
 from app.core import mail
 from app.core.db import Database
+from app.core.mail import Mail
 from app.core.mailbox import Mailbox, MailboxMessage
 from app.settings import Settings
 from app.worker import postbox, run_jobs
 from tests.world import World
 
 pytestmark = pytest.mark.database
+
+MESSAGE_ID = "<one@mentorspan.example>"
 
 
 @dataclass
@@ -100,17 +103,17 @@ def port(request: pytest.FixtureRequest, database: Database, keeper: tuple[Keepe
 )
 async def test_a_postbox_delivers_what_it_is_given(port: Port, to: str, subject: str, text: str) -> None:
     box, read = port
-    await box.deliver(to=to, subject=subject, text=text)
+    await box.deliver(Mail(to, subject, text, MESSAGE_ID))
     assert await read() == [Letter(to, subject, text)]
 
 
 async def test_an_smtp_message_has_what_a_message_needs(keeper: tuple[Keeper, mail.Smtp]) -> None:
     kept, smtp = keeper
-    await smtp.deliver(to="priya@example.org", subject="Hello", text="Text\n")
+    await smtp.deliver(Mail("priya@example.org", "Hello", "Text\n", MESSAGE_ID))
     (message,) = kept.messages
     assert message["From"].addresses[0].addr_spec == "no-reply@mentorspan.example"
     assert message["From"].addresses[0].display_name == "Mentorspan Nørd"
-    assert message["Message-ID"].endswith("@mentorspan.example>")
+    assert message["Message-ID"] == MESSAGE_ID
     assert message["Date"].datetime is not None, "RFC 5322 demands it"
     assert message.get_content_type() == "text/plain"
     assert kept.envelopes == [("no-reply@mentorspan.example", ["priya@example.org"])]
@@ -131,7 +134,7 @@ async def test_nothing_can_be_smuggled_into_the_headers(
 ) -> None:
     kept, smtp = keeper
     with contextlib.suppress(Exception):
-        await smtp.deliver(to=to, subject=subject, text="Text\n")
+        await smtp.deliver(Mail(to, subject, "Text\n", MESSAGE_ID))
     for message, (_, receivers) in zip(kept.messages, kept.envelopes, strict=True):
         assert message["Bcc"] is None
         assert receivers == ["priya@example.org"]
@@ -236,7 +239,7 @@ async def test_mail_that_was_refused_is_tried_again(
 async def test_where_mail_goes_follows_from_the_settings(database: Database, settings: Settings) -> None:
     assert isinstance(postbox(settings, database), mail.Nowhere)
     with pytest.raises(RuntimeError, match="MENTORSPAN_SMTP_URL"):
-        await postbox(settings, database).deliver(to="a@example.org", subject="S", text="T")
+        await postbox(settings, database).deliver(Mail("a@example.org", "S", "T", MESSAGE_ID))
     settings.mode = "development"
     assert isinstance(postbox(settings, database), Mailbox)
     settings.smtp_url = "smtp://mail.example.org"

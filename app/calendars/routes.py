@@ -1,0 +1,5 @@
+"""Feeds and answers to invitations over HTTP."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1", tags=["calendars"])

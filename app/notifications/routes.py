@@ -1,0 +1,5 @@
+"""Reminders over HTTP."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1", tags=["notifications"])

@@ -1,8 +1,8 @@
 """From what the clock on a wall shows to instants, and back: pure.
 
-A zone's time is cut where its offset from UTC changes. Inside such a segment a wall clock runs like any other,
-so its arithmetic is plain, and the result is mapped back. An hour that happens twice lies in two segments and
-counts twice; one that is skipped, or a whole day (Apia's 30 December 2011), lies in none.
+A zone's time is cut where its offset from UTC changes. Inside such a segment a wall clock runs like any
+other, so its arithmetic is plain, and the result is mapped back. An hour that happens twice lies in two
+segments and counts twice; one that is skipped, or a whole day (Apia's 30 December 2011), lies in none.
 """
 
 from collections.abc import Collection, Mapping
@@ -110,7 +110,7 @@ def on_days(zone: str, days: Collection[int], start: int, end: int) -> list[Span
 
 
 def open_between(hours: Hours, start: int, end: int, *, off: Collection[int] = ()) -> list[Span]:
-    """When the hours say yes between two instants; on days `off` only what an override says of that very day."""
+    """When the hours say yes between two instants; on days `off` only what an override says of that day."""
     by_day = {
         day: hours.overrides.get(day, () if day in off else hours.week[weekday(day)])
         for day in range(start // DAY - 1, end // DAY + 2)

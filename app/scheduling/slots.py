@@ -152,7 +152,7 @@ def not_touching(taken: Iterable[Span], length: int, start: int, end: int) -> li
 
 
 def on_the_grid(suited: Sequence[Suited], zone: str, step: int) -> Iterator[tuple[int, int]]:
-    """Starts at which the viewer's wall clock shows a multiple of `step`, and how many each suits, in order."""
+    """Starts at which the viewer's wall clock shows a multiple of `step`, with how many it suits."""
     if not suited:
         return
     cut = segments(zone, suited[0].start, suited[-1].end)

@@ -1,4 +1,4 @@
-"""An oracle for slots: it walks through every minute and asks the clock on the wall. Nothing of `slots.py` is in it.
+"""An oracle for slots: it walks through every minute and asks the clock on the wall, without `slots.py`.
 
 Slow and plain on purpose. All that it is told is in minutes: instants since 1970, times past midnight.
 """
@@ -63,7 +63,7 @@ class Case:
 
 @cache
 def _wall(zone: str, around: int) -> "tuple[array[int], array[int]]":
-    """What the wall shows in every minute of a neighbourhood: the day's ordinal, and minutes past midnight."""
+    """What the wall shows in each minute of a neighbourhood: the day's ordinal, minutes past midnight."""
     clock = ZoneInfo(zone)
     days, minutes = array("l"), array("l")
     for minute in range(around, around + AROUND):

@@ -2,6 +2,7 @@
 
 import os
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -114,10 +115,14 @@ def test_the_oracle_finds_clocks_that_are_changed_at_the_wrong_moment(
     assert differing(300) != []
 
 
+def _later(spans: list[Span]) -> list[Span]:
+    return [(start + 240, end) for start, end in spans]
+
+
 PLANTED: Final = {
     "weeks that begin on Sundays": (slots, "week_number", lambda day: (day + 4) // 7),
     "quiet that is half as long": (
-        slots, "subtraction", lambda left, right: intervals.subtraction(left, [(a + 240, b) for a, b in right]),
+        slots, "subtraction", lambda left, right: intervals.subtraction(left, _later(right)),
     ),
     "days of UTC": (slots, "day_at", lambda zone, at: at // 86400),
     "a hole closed by a second": (
@@ -137,22 +142,24 @@ def test_the_oracle_finds_a_planted_fault(monkeypatch: pytest.MonkeyPatch, name:
     ("zones", "first", "last"),
     [
         (["Europe/London", "Africa/Casablanca", "Australia/Lord_Howe", "Pacific/Apia"], 2010, 2030),
-        pytest.param(sorted(available_timezones()), 2000, 2038, marks=pytest.mark.long, id="all zones"),
+        pytest.param(sorted(available_timezones()), 2023, 2029, marks=pytest.mark.long, id="all zones"),
     ],
 )
 def test_changes_are_found_where_an_hourly_look_finds_them(zones: list[str], first: int, last: int) -> None:
     for zone in {*zones} - {"localtime", "Factory"}:
-        assert _seen_hourly(zone, first, last) == [one.offset for one in _segments(zone, first, last)], zone
+        found = hours.segments(zone, *_years(first, last))
+        assert [one.offset for one in found] == _seen_hourly(zone, *_years(first, last)), zone
 
 
-def _segments(zone: str, first: int, last: int) -> list[Segment]:
-    return hours.segments(zone, *(day_number(date(year, 1, 1)) * 86400 for year in (first, last)))
+def _years(first: int, last: int) -> tuple[int, int]:
+    return day_number(date(first, 1, 1)) * 86400, day_number(date(last, 1, 1)) * 86400
 
 
-def _seen_hourly(zone: str, first: int, last: int) -> list[int]:
+def _seen_hourly(zone: str, start: int, end: int) -> list[int]:
     """The offsets that an hourly look at the clock sees one after the other."""
-    clock, found = ZoneInfo(zone), []
-    for at in range(*(day_number(date(year, 1, 1)) * 86400 for year in (first, last)), 3600):
+    clock = ZoneInfo(zone)
+    found: list[int] = []
+    for at in range(start, end, 3600):
         offset = datetime.fromtimestamp(at, clock).utcoffset()
         assert offset is not None
         if not found or found[-1] != offset.total_seconds():
@@ -172,7 +179,7 @@ def covered(found: Any) -> set[int]:
 
 def in_order_and_apart(found: list[Span]) -> bool:
     return all(start < end for start, end in found) and all(
-        left[1] < right[0] for left, right in zip(found, found[1:], strict=False)
+        left[1] < right[0] for left, right in pairwise(found)
     )
 
 

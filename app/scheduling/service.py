@@ -106,6 +106,7 @@ async def _book(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairi
     await lock(db, "booking", *accounts)
     await _must_be_free(db, actor, meeting, pairing)
     meeting.move("accept")
+    await queries.use_up_hold(db, actor.account_id, pairing.id)
     plans = await availability.plans(db, accounts, pairing.id)
     db.add_all(
         Booking(
@@ -117,7 +118,6 @@ async def _book(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairi
         )
         for account_id, plan in plans.items()
     )
-    await queries.use_up_hold(db, actor.account_id, pairing.id)
     try:
         await db.flush()
     except IntegrityError:

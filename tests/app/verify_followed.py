@@ -209,6 +209,11 @@ LIVE: Final = (
         },
     ),
     Live(
+        "read_meeting_history",
+        {**_mine, "meeting.changed": the("meeting_id"), "pairing.changed": ATTENDED},
+        for_each("list_meetings", "meeting_id"),
+    ),
+    Live(
         "read_attendance",
         {**_mine, "call.changed": the("meeting_id"), "pairing.changed": ATTENDED},
         for_each("list_meetings", "meeting_id"),
@@ -255,6 +260,7 @@ ON_DEMAND: Final = {
     "search_people": "a search: its answer is for the moment in which somebody looks",
     "read_person": "opened from a search; whoever one deals with stands in pairings, which are followed",
     "read_recording_file": "does not change; that there is one stands in read_recordings, which is followed",
+    "read_meeting_policy": "a setting: read where somebody opens the settings of their organisation",
     "read_config": "the same until the server starts anew",
     "list_mailbox": "in development only",
     "healthz": "for machines",

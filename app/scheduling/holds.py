@@ -15,7 +15,7 @@ from app.core.locks import lock
 from app.pairings import queries as pairings
 from app.scheduling import queries
 from app.scheduling.models import HeldTime, Hold
-from app.scheduling.schemas import HoldCreate
+from app.scheduling.slot_schemas import HoldCreate
 
 HOLD: Final = timedelta(minutes=5)
 HORIZON: Final = timedelta(days=730)

@@ -42,11 +42,12 @@ IN_STATES: Final = {
     "withdraw_pairing", "end_pairing", "leave_circle", "edit_agreement", "add_goal", "edit_goal",
     "remove_goal", "propose_meeting", "accept_meeting", "decline_meeting", "cancel_meeting",
     "issue_ticket", "send_message", "edit_message", "file_report", "resolve_report",
+    "add_imported_calendar",
 }  # fmt: skip
 """What the state of things can stand against: 409."""
 LIMITED: Final = {
     "sign_up", "sign_in", "verify_email", "resend_verification", "refresh_session", "invite", "send_message",
-    "edit_message",
+    "edit_message", "add_imported_calendar", "refresh_imported_calendar",
 }  # fmt: skip
 SHOWS_A_SECRET: Final = {"sign_in", "refresh_session", "verify_email"}
 """They need no access token and answer 401 all the same."""

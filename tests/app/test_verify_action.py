@@ -75,6 +75,7 @@ PLANTED: Final = {
     "account.changed": "edit_me",
     "memberships.changed": "create_organisation",
     "blocks.changed": "block_person-a pair",
+    "imported_calendar.changed": "add_imported_calendar",
     "membership.changed": "set_roles",
     "pairing.changed": "edit_agreement",
     "meeting.changed": "propose_meeting",

@@ -196,6 +196,7 @@ LIVE: Final = (
     Live("list_reports", {**_role, "report.changed": HERE}, _where_i_coordinate),
     Live("list_my_reports", {"report.changed": ALL}),
     Live("list_blocks", {"blocks.changed": ALL}),
+    Live("list_imported_calendars", {"imported_calendar.changed": ALL}),
     Live(
         "list_pairings",
         {**_mine, "membership.changed": ALL, "pairing.changed": One("read_pairing", "pairing_id")},

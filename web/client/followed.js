@@ -6,6 +6,7 @@
 export const FOLLOWED = {
   "/v1/me": ["account.changed", "membership.changed"],
   "/v1/blocks": ["blocks.changed"],
+  "/v1/imported-calendars": ["imported_calendar.changed"],
   "/v1/pairings": ["pairing.changed", "membership.changed"],
   "/v1/pairings/{pairing_id}": ["pairing.changed", "membership.changed"],
   "/v1/pairings/{pairing_id}/meetings": ["meeting.changed", "pairing.changed"],

@@ -1,7 +1,7 @@
 """Which addresses on the net may be visited on behalf of people who name them. Pure."""
 
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -58,8 +58,6 @@ def is_public(address: str) -> bool:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
     if isinstance(found, IPv4Address):
         return not any(found in block for block in _NOT_PUBLIC_4)
     return found in _PUBLIC_6 and not any(found in block for block in _NOT_PUBLIC_6)

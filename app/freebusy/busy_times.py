@@ -10,19 +10,24 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import partial
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import recurring_ical_events
-from icalendar import Calendar, Event, Timezone, vPeriod
+from icalendar import Calendar, Event, Timezone, vDDDTypes
 
 MOST_TIMES: Final = 20_000
 """So many busy times are kept of one calendar, and so many occurrences of one series looked at."""
 WINDOW_BEFORE: Final = timedelta(days=1)
 WINDOW_AFTER: Final = timedelta(days=400)
-"""Nobody books in the past, but a day that has begun counts. A year ahead people book, and a month more is for
-a calendar that cannot be read for a while."""
+"""Nobody books in the past, but a day that has begun counts. A year ahead people book, and a month more is
+for a calendar that cannot be read for a while."""
+MOST_STEPS: Final = 500_000
+"""So many times a rule may strike from its beginning to the end of the window: each hour since 1970."""
 _A_DAY: Final = timedelta(days=1)
+_STEPS: Final = {"SECONDLY": 1, "MINUTELY": 60, "HOURLY": 3600}
+"""Rules that strike more often than daily, with their seconds."""
 _NEEDED: Final = {"DTSTART", "DTEND", "DURATION", "RRULE", "RECURRENCE-ID"}
 """What an event is not understood without."""
 
@@ -123,6 +128,7 @@ class _Reader:
     zone: ZoneInfo = field(init=False)
     emails: frozenset[str] = field(init=False)
     tally: _Tally = field(init=False)
+    zones_read: set[str] = field(default_factory=set)
     events: int = 0
     skipped: int = 0
 
@@ -136,8 +142,10 @@ class _Reader:
         parts = _parts(text)
         zone = _calendar_zone(parts.zone_name)
         for block in parts.zones:
-            # Kept by the library under its name, for the events that name it.
-            _ignoring(lambda block=block: Timezone.from_ical(block))
+            if block not in self.zones_read:  # servers repeat them with every event
+                self.zones_read.add(block)
+                # Kept by the library under its name, for the events that name it.
+                _ignoring(partial(Timezone.from_ical, block))
         groups: dict[str, list[_Event]] = {}
         for number, block in enumerate(parts.events):
             self.events += 1
@@ -150,7 +158,7 @@ class _Reader:
                 self._series(series, zone)
         for block in parts.free_busy:
             self.events += 1
-            if not _ignoring(lambda block=block: self._free_busy(block)):
+            if not _ignoring(partial(self._free_busy, block)):
                 self.skipped += 1
 
     def _event(self, block: str) -> _Event | None:
@@ -179,8 +187,13 @@ class _Reader:
         try:
             with self.within():
                 times = list(self._times(events, zone))
-        except Exception:
-            self.skipped += len(events)
+        except Exception as error:
+            if len(events) == 1 or isinstance(error, TooLong):
+                self.skipped += len(events)
+                return
+            # They do not fit together: rather too much time taken than too little.
+            for event in events:
+                self._series([event], zone)
             return
         for start, end in times:
             self.tally.add(start, end)
@@ -191,6 +204,10 @@ class _Reader:
             start, end = _span(only)
             yield Interval(self._instant(start, zone), self._instant(end, zone))
             return
+        if any(
+            self._steps(event, rule) > MOST_STEPS for event in events for rule in _listed(event.get("RRULE"))
+        ):
+            raise TooLong
         calendar = Calendar()
         if zone is not None:
             calendar.add("X-WR-TIMEZONE", str(zone))
@@ -205,6 +222,17 @@ class _Reader:
                     raise TooLong
                 if not self._is_free(only or occurrence.as_component(keep_recurrence_attributes=False)):
                     yield Interval(self._instant(occurrence.start, zone), self._instant(occurrence.end, zone))
+
+    def _steps(self, event: _Event, rule: _Event) -> float:
+        """About how often a rule strikes until the window ends, whether it then matches or not."""
+        seconds = _STEPS.get(str(rule.get("FREQ", [""])[0]).upper(), 86400) * max(
+            1, rule.get("INTERVAL", [1])[0]
+        )
+        times = self.window.end - self._instant(event["DTSTART"].dt, None)
+        strikes = times.total_seconds() / seconds
+        for name in ("BYHOUR", "BYMINUTE", "BYSECOND"):
+            strikes *= max(1, len(rule.get(name, ())))
+        return strikes
 
     def _is_free(self, event: _Event) -> bool:
         """Whether it leaves its owner free."""
@@ -233,9 +261,15 @@ class _Reader:
             name, _, parameters = name.partition(";")
             if name.strip().upper() == "FREEBUSY" and "FBTYPE=FREE" not in parameters.upper().split(";"):
                 for period in value.split(","):
-                    start, end = vPeriod.from_ical(period.strip())
+                    start, end = map(_read_time, period.strip().split("/"))
                     end = start + end if isinstance(end, timedelta) else end
                     self.tally.add(self._instant(start, None), self._instant(end, None))
+
+
+def _read_time(value: str) -> Any:
+    """A moment or a length of time."""
+    read: Callable[[str], Any] = vDDDTypes.from_ical
+    return read(value)
 
 
 def _span(event: _Event) -> tuple[date, date]:

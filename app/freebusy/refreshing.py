@@ -1,9 +1,9 @@
 """The worker's part: reads each calendar about once an hour, and at once when it is new or somebody asks.
 
 The rows are the queue, not jobs: a lease in the row keeps two workers from one calendar and runs out when a
-worker dies, and slow servers of others never hold up mail. No text of a calendar is kept. So when the times were
-worked out a day ago, or for another zone, we ask as if for the first time, and what has not changed is worked
-out anew.
+worker dies, and slow servers of others never hold up mail. No text of a calendar is kept. So when the times
+were worked out a day ago, or for another zone, we ask as if for the first time, and what has not changed is
+worked out anew.
 """
 
 import asyncio

@@ -57,7 +57,7 @@ def until_next(trouble: Trouble, failures: int) -> timedelta:
     """How long to wait after so many failures in a row, this one included: doubled each time, up to a day."""
     if trouble.code in STUBBORN:
         return DAY
-    wait = FIRST_WAIT * 2 ** min(failures - 1, 10)
+    wait: timedelta = FIRST_WAIT * 2 ** min(failures - 1, 10)
     return min(DAY, max(wait, trouble.wait or wait))
 
 

@@ -163,28 +163,27 @@ class _Reader:
 
     def _event(self, block: str) -> _Event | None:
         """An event that makes sense by itself."""
-        try:
-            event = Event.from_ical(block)
-            broken = {name.upper() for name, _ in event.errors if name} & _NEEDED
-            if broken or not isinstance(event, Event) or not self._makes_sense(event):
-                self.skipped += 1
-                return None
-            return event
-        except Exception:  # the library raises whatever the text leads it to
-            self.skipped += 1
-            return None
+        for text in (block, _mended(block)):
+            try:
+                event = Event.from_ical(text)
+                if self._makes_sense(event):
+                    return event
+            except Exception:  # the library raises whatever the text leads it to
+                continue
+        self.skipped += 1
+        return None
 
     def _makes_sense(self, event: _Event) -> bool:
-        if "DTSTART" not in event:
+        if "DTSTART" not in event or {name.upper() for name, _ in event.errors if name} & _NEEDED:
             return False
         start, end = _span(event)
         return self._instant(start, None) <= self._instant(end, None)
 
     def _series(self, events: list[_Event], zone: tzinfo | None) -> None:
         """All that belongs to one event."""
-        if all(self._is_free(event) for event in events):
-            return
         try:
+            if all(self._is_free(event) for event in events):
+                return
             with self.within():
                 times = list(self._times(events, zone))
         except Exception as error:
@@ -376,6 +375,12 @@ def _parts(text: str) -> _Parts:
             lines.append(line)
     parts.unfinished += bool(kind)
     return parts
+
+
+def _mended(block: str) -> str:
+    """Without the spaces that some put between the days of a rule."""
+    lines = (line.replace(" ", "") if line[:6].upper() == "RRULE:" else line for line in _unfolded(block))
+    return "\r\n".join(lines)
 
 
 def _unfolded(block: str) -> list[str]:

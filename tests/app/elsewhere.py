@@ -1,4 +1,4 @@
-"""Servers of others, as bad as they can be: they answer what a test says, to the byte, and note what they hear."""
+"""Servers of others, as bad as they can be: they answer what a test says and note what they hear."""
 
 import asyncio
 import contextlib

@@ -92,6 +92,11 @@ def test_what_cannot_be_read_is_counted_and_loses_nothing_else() -> None:
     assert (spans(of), of.skipped) == (["03 10:00-03 11:00"], 1)
 
 
+def test_rules_with_spaces_in_them_are_read_all_the_same() -> None:
+    days = "DTSTART:20261102T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3;BYDAY=MO, TU, WE"
+    assert busy(days) == ["02 10:00-02 11:00", "03 10:00-03 11:00", "04 10:00-04 11:00"]
+
+
 def test_exceptions_of_a_series() -> None:
     series = """
         UID:s

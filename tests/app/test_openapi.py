@@ -45,7 +45,7 @@ IN_STATES: Final = {
     "issue_ticket", "send_message", "edit_message", "file_report", "resolve_report", "edit_meeting",
     "reschedule_meeting", "accept_move", "decline_move", "tell_outcome",
     "create_schedule", "replace_schedule", "delete_schedule", "choose_schedule", "create_absence",
-    "read_slots", "hold_slot",
+    "read_slots", "hold_slot", "add_imported_calendar",
 }  # fmt: skip
 """What the state of things can stand against: 409."""
 ON_A_CONDITION: Final = {
@@ -55,7 +55,7 @@ ON_A_CONDITION: Final = {
 """They heed `If-Match`: 412."""
 LIMITED: Final = {
     "sign_up", "sign_in", "verify_email", "resend_verification", "refresh_session", "invite", "send_message",
-    "edit_message",
+    "edit_message", "add_imported_calendar", "refresh_imported_calendar",
 }  # fmt: skip
 SHOWS_A_SECRET: Final = {"sign_in", "refresh_session", "verify_email"}
 """They need no access token and answer 401 all the same."""

@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     recordings: Path | None = None
     """Where signalling nodes put what they record of calls; None: no recordings are kept."""
     recording_days: int = Field(default=90, ge=1)
+    quiet_weeks: int = Field(default=3, ge=1, le=52)
+    """After so long without a meeting the people of a mentorship are nudged."""
     messages_per_minute: int = Field(default=300, ge=1)
     lease_lapse_seconds: float = Field(default=45, gt=0)
     database_pool: int = Field(default=10, ge=1, le=200)

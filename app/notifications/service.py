@@ -1,14 +1,13 @@
 """Telling people by mail what happened. Mails name who and when, never what was written."""
 
-from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import queries as accounts
 from app.blocks import queries as blocks
 from app.core import mail
+from app.notifications.words import when
 from app.organisations import queries as organisations
 from app.organisations.events import PartnershipProposed
 from app.organisations.models import Membership
@@ -60,10 +59,6 @@ async def pairing_declined(db: AsyncSession, event: PairingDeclined) -> None:
     await _mail(db, {asking.account_id: f"{names} cannot take up your mentorship request now"}, "/people")
 
 
-def _when(at: datetime, zone: str) -> str:
-    return at.astimezone(ZoneInfo(zone)).strftime(f"%a %d %b %Y, %H:%M ({zone})")
-
-
 MeetingChange = MeetingProposed | MeetingBooked | MeetingDeclined | MeetingCancelled
 
 
@@ -75,7 +70,7 @@ async def meeting_changed(db: AsyncSession, event: MeetingChange) -> None:
     people = {}
     for row in _others(pairing, event.by_account_id):
         words = _words(event, "Someone" if row.account_id in apart else by)
-        people[row.account_id] = f"{words} {_when(meeting.starts_at, row.zone)}"
+        people[row.account_id] = f"{words} {when(meeting.starts_at, row.zone)}"
     await _mail(db, people, f"/pairings/{pairing.id}")
 
 

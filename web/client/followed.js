@@ -5,6 +5,7 @@
 
 export const FOLLOWED = {
   "/v1/me": ["account.changed", "membership.changed"],
+  "/v1/reminder-preferences": ["account.changed"],
   "/v1/blocks": ["blocks.changed"],
   "/v1/pairings": ["pairing.changed", "membership.changed"],
   "/v1/pairings/{pairing_id}": ["pairing.changed", "membership.changed"],

@@ -39,6 +39,11 @@ OTHER_DOORS = {
     "recordings/ranges": "parts of files: pure",
     "recordings/storage": "the files of takes, on disk",
     "chat/access": "who may write, hear and be named",
+    "notifications/due": "when reminders are due: pure",
+    "notifications/words": "what mails say: pure",
+    "notifications/reminding": "what is to be reminded of: a verb file of its own beside service",
+    "notifications/sending": "what is due: the worker's verb, not a caller's",
+    "notifications/nudging": "what has gone quiet: the worker's verb, not a caller's",
     "live/standing": "what nodes ask, behind a door that is not for the world",
 }
 STATEMENTS = {"select", "update", "delete", "insert"}

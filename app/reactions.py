@@ -4,6 +4,7 @@ from app.accounts.events import SessionEnded
 from app.blocks import queries as blocks
 from app.blocks import service as blocking
 from app.blocks.events import Blocked, Unblocked
+from app.calendars.events import CalendarSaidNo
 from app.chat import service as chat
 from app.core.db import Reactions
 from app.core.outbox import read_with
@@ -30,7 +31,9 @@ from app.scheduling.events import (
     MeetingBooked,
     MeetingCancelled,
     MeetingDeclined,
+    MeetingMoved,
     MeetingProposed,
+    MeetingRetitled,
 )
 
 REACTIONS: Reactions = {
@@ -48,7 +51,10 @@ REACTIONS: Reactions = {
     MeetingProposed: [notifications.meeting_changed],
     MeetingBooked: [chat.meeting_booked, notifications.meeting_changed],
     MeetingDeclined: [notifications.meeting_changed],
+    MeetingMoved: [notifications.meeting_changed],
+    MeetingRetitled: [notifications.meeting_changed],
     MeetingCancelled: [chat.meeting_cancelled, notifications.meeting_changed],
+    CalendarSaidNo: [notifications.calendar_said_no],
     CallWasRecorded: [recordings.take_in],
     ReportFiled: [notifications.report_filed],
 }

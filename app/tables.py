@@ -3,6 +3,7 @@
 from app.accounts import models as accounts
 from app.audit import models as audit
 from app.blocks import models as blocks
+from app.calendars import models as calendars
 from app.chat import models as chat
 from app.core import idempotency, mailbox, nodes, streams
 from app.organisations import models as organisations
@@ -41,4 +42,8 @@ TABLES = (
     scheduling.AttendanceQuality,
     recordings.Recording,
     recordings.RecordingFile,
+    calendars.CalendarSettings,
+    calendars.CalendarFeed,
+    calendars.MeetingInvitation,
+    calendars.MeetingReply,
 )

@@ -87,6 +87,7 @@ def app() -> None:
         server_header=False,
         ws="none",
         log_config=None,
+        access_log=False,  # paths of feeds are secrets
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     from app.internal import serve_both  # noqa: PLC0415
@@ -149,10 +150,12 @@ def seed() -> None:
 def ingest() -> None:
     """Take in the mail on standard input, as a mail server's pipe gives it; exit codes of sysexits.h."""
     from app.calendars.replies import MOST_BYTES, Unreadable  # noqa: PLC0415
+    from app.core import logging  # noqa: PLC0415
     from app.worker import take_in_mail  # noqa: PLC0415
 
     try:
         settings = _settings()
+        logging.configure(settings.log_level, pretty=settings.development)
         raw = sys.stdin.buffer.read(MOST_BYTES + 1)
         if len(raw) > MOST_BYTES:
             raise Unreadable("too large")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 PRODUCT: Final = "-//Mentorspan//Mentorspan//EN"
@@ -25,7 +26,6 @@ _UNSEEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u
 _ENDS: Final = re.compile(r"\r\n|\r|\n")
 _RULE: Final = re.compile(r"[A-Z]+=[A-Z0-9,+-]+(;[A-Z]+=[A-Z0-9,+-]+)*")
 _ZONE: Final = re.compile(r"[A-Za-z0-9_+/-]+")
-_TOKEN: Final = re.compile(r"[^\x00-\x20\x7f-\U0010ffff\"\\<>^`{|}]+")
 _BEYOND: Final = timedelta(days=366)
 _MOST_AHEAD: Final = timedelta(days=3660)
 
@@ -146,7 +146,7 @@ def _event(entry: Entry) -> Iterator[str]:
 
 def _place(entry: Entry) -> Iterator[str]:
     """The link as CONFERENCE, and where clients that do not know it look."""
-    link = _matching(_TOKEN, entry.link)
+    link = quote(entry.link, safe=":/?#[]@!$&'()*+,;=%-._~")
     told = f"{entry.description}\n\nJoin: {link}" if entry.description else f"Join: {link}"
     yield f"DESCRIPTION:{_text(told)}"
     yield f"LOCATION:{_text(link)}"
@@ -161,8 +161,8 @@ def _attendee(one: Attendee) -> str:
 
 
 def mailto(address: str) -> str:
-    """A mail address as a calendar user address."""
-    return f"mailto:{_matching(_TOKEN, address)}"
+    """A mail address as a calendar user address (RFC 6068)."""
+    return "mailto:" + quote(address, safe="!$&'*+-/=_~.@")
 
 
 def _text(value: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import Message
 from typing import Final
+from urllib.parse import unquote
 
 from app.calendars.addresses import TOKEN
 
@@ -147,7 +148,9 @@ def _keep(event: _Values, letter: Letter) -> None:
         Reply(
             uid=_first(event, "UID"),
             answers={
-                re.sub(r"(?i)^mailto:", "", value).strip().casefold(): given.get("PARTSTAT", "").upper()
+                unquote(re.sub(r"(?i)^mailto:", "", value)).strip().casefold(): given.get(
+                    "PARTSTAT", ""
+                ).upper()
                 for given, value in event.get("ATTENDEE", ())
             },
             sequence=int(sequence) if re.fullmatch(r"[0-9]{1,9}", sequence) else 0,

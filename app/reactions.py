@@ -4,6 +4,7 @@ from app.accounts.events import SessionEnded, ZoneChanged
 from app.blocks import queries as blocks
 from app.blocks import service as blocking
 from app.blocks.events import Blocked, Unblocked
+from app.calendars.events import CalendarSaidNo
 from app.chat import service as chat
 from app.core.db import Reactions
 from app.core.outbox import read_with
@@ -58,7 +59,8 @@ REACTIONS: Reactions = {
     MeetingMoveProposed: [notifications.meeting_changed],
     MeetingMoveDeclined: [notifications.meeting_changed],
     MeetingMoved: [chat.meeting_shown_anew, notifications.meeting_changed, reminding.meeting_booked],
-    MeetingEdited: [chat.meeting_shown_anew],
+    MeetingEdited: [chat.meeting_shown_anew, notifications.meeting_changed],
+    CalendarSaidNo: [notifications.calendar_said_no],
     CallWasRecorded: [recordings.take_in],
     ReportFiled: [notifications.report_filed],
 }

@@ -14,6 +14,7 @@ from tests.app.kept import sweep
 from tests.app.verify_action import Finding, Play, Stage, check
 from tests.app.verify_followed import FROM_CONTENT, IN_A_LIST, LIVE, ON_DEMAND, path_of
 from tests.app.verify_rows import PLAYS, block
+from tests.app.verify_rows_calendars import ANSWERED
 from tests.app.verify_rows_recordings import RECORDED
 from tests.app.verify_rows_reminders import REMINDED
 from tests.app.visibility import operations
@@ -32,7 +33,7 @@ async def world(shared_world: World) -> World:
 
 def test_every_operation_that_changes_something_is_played() -> None:
     assert CHANGING - {play.name for play in PLAYS} == set()
-    assert set(map(str, PLAYS)) > {*RECORDED, *REMINDED}
+    assert set(map(str, PLAYS)) > {*RECORDED, *REMINDED, *ANSWERED}
 
 
 def test_everything_that_can_be_read_is_followed_or_opened() -> None:
@@ -82,6 +83,7 @@ PLANTED: Final = {
     "pairing.changed": "edit_agreement",
     "meeting.changed": "propose_meeting",
     "call.changed": "fact-joined",
+    "meeting.replied": "mail-a calendar declines",
     "partnership.changed": "end_partnership",
     "invitation.changed": "invite",
     "report.changed": "file_report",

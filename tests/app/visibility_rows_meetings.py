@@ -95,7 +95,7 @@ async def _to_decline(house: House) -> Scene:
 async def _of_circle(house: House, caller: Person, by: Person, side: Person, body: Any = None) -> Scene:
     await _asked(house, "circle_booked", by)
     scene = _scene(house, "circle_booked", body, side=side)
-    scene.caller, scene.other = caller, house.colleague
+    scene.caller, scene.other = caller, house.mentee if caller is house.mentor else house.mentor
     return scene
 
 
@@ -157,10 +157,4 @@ async def _replacing(house: House) -> Scene:
 row_with("propose_meeting", PAIR, _replacing, "instead of one")
 POLICY: Final = {"late_cancel_hours": 48, "no_show_minutes": 15}
 row("read_meeting_policy", cells(H, A), lambda h: organisation(h, h.mentee))
-row(
-    "set_meeting_policy",
-    {**cells(H, F), Principal.WRONG_SIDE: F},
-    lambda h: organisation(
-        h, h.coordinator, POLICY, side=h.mentee, seen_at=f"/v1/organisations/{h.north.id}/meeting-policy"
-    ),
-)
+row("set_meeting_policy", cells(H, F), lambda h: organisation(h, h.coordinator, POLICY))

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import Range
 from app.core import clock
 from app.scheduling import openings, service
 from app.scheduling.models import Booking, MeetingMove
-from tests.app.test_meetings import Two, at_of
+from tests.app.arranged import Two, at_of
 from tests.app.test_nobody_twice import DOUBLE_BOOKED, HALF_BOOKED, deadlocks
 from tests.app.test_scheduling import in_hours, propose
 from tests.world import ALL_ROLES, Person, World, meeting, slot
@@ -54,11 +54,11 @@ async def sound(world: World) -> None:
 
 async def test_of_edits_at_once_one_is_kept_and_the_others_hear_of_it(two: Two) -> None:
     one = await two.booked(in_hours(30))
-    for _ in range(3):
+    for turn in range(3):
         seen = {"If-Match": f'"{(await one.now())["version"]}"'}
         answers = await together(
             *(
-                who.call("PATCH", one.path, {"agenda": f"Words of {number}"}, headers=seen)
+                who.call("PATCH", one.path, {"agenda": f"Words {turn}.{number}"}, headers=seen)
                 for number, who in enumerate((two.mentee, two.mentor) * 3)
             )
         )
@@ -69,7 +69,7 @@ async def test_of_edits_at_once_one_is_kept_and_the_others_hear_of_it(two: Two) 
 
 async def test_accepting_and_cancelling_at_once_ends_in_one_of_both(two: Two) -> None:
     found: Counter[str] = Counter()
-    for hour in range(12):
+    for hour in range(8):
         made = await propose(two.mentee, two.pairing, in_hours(30 + hour))
         path = f"/v1/meetings/{made['id']}"
         accepted, cancelled = await together(
@@ -84,7 +84,7 @@ async def test_accepting_and_cancelling_at_once_ends_in_one_of_both(two: Two) ->
 
 async def test_of_two_wishes_at_once_one_waits(two: Two) -> None:
     one = await two.booked(in_hours(30))
-    for hour in range(6):
+    for hour in range(4):
         answers = await together(
             one.wish(two.mentee, in_hours(40 + hour)), one.wish(two.mentor, in_hours(60 + hour))
         )
@@ -102,7 +102,7 @@ async def test_of_two_wishes_at_once_one_waits(two: Two) -> None:
 
 async def test_a_move_is_agreed_to_refused_or_taken_back_once(two: Two) -> None:
     one = await two.booked(in_hours(30))
-    for hour in range(6):
+    for hour in range(4):
         assert (await one.wish(two.mentee, in_hours(40 + hour))).is_success
         answers = await together(
             two.mentor.post(f"{one.path}/move/accept"),
@@ -201,7 +201,7 @@ async def _conflicts(
 
 
 async def test_moves_and_bookings_race_for_the_same_afternoon(world: World) -> None:
-    decisions = await crowd(world, people=6)
+    decisions = await crowd(world, people=5)
     before = await deadlocks(world)
     answers = await together(*(who.post(path) for who, path in decisions))
     found = codes(answers)
@@ -221,7 +221,7 @@ async def _nothing(*_: Any) -> None:
 async def test_the_constraint_holds_moves_without_the_checks_and_without_it_the_checker_finds_them(
     world: World, monkeypatch: pytest.MonkeyPatch, constraint: bool
 ) -> None:
-    decisions = await crowd(world, people=4)
+    decisions = await crowd(world, people=3)
     monkeypatch.setattr(service, "lock", _nothing)
     monkeypatch.setattr(service, "must_be_free", _nothing)
     if not constraint:

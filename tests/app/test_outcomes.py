@@ -55,7 +55,7 @@ def by_the_minute(patience: dict[UUID, int], spent: list[Any]) -> tuple[bool, li
     return sum(bool(found) for found in there.values()) >= 2, sorted(absent)
 
 
-@examples(max_examples=300, deadline=None, database=None)
+@examples(max_examples=150, deadline=None, database=None)
 @given(stays, st.dictionaries(st.sampled_from(PEOPLE), st.integers(5, 60), max_size=4))
 def test_who_was_there_is_what_a_clock_on_the_wall_would_say(
     spent: list[Any], patience: dict[UUID, int]

@@ -136,11 +136,21 @@ async def _missed(house: House) -> Scene:
     return _scene(house, "circle_booked", hidden=shown(house.mentor.membership_id))
 
 
+async def _cancelled(house: House) -> Scene:
+    by, reason = house.mentor.membership_id, house.text("Reason")
+    now = clock.now()
+    columns = {"status": "cancelled", "cancelled_by_id": by, "cancel_reason": reason, "cancelled_at": now}
+    await _ahead(house, "circle_booked", **columns)
+    return _scene(house, "circle_booked", hidden=shown(reason))
+
+
 SEEN: Final = cells(H, H, blocked=H)
 SEEN_IN_CIRCLE: Final = {**cells(H, H, blocked=S, left=H), Principal.WRONG_SIDE: H}
 row_with("read_meeting_history", SEEN, _history)
 row_with("read_meeting_history", SEEN_IN_CIRCLE, _circle_history, "circle")
 row_with("read_meeting", SEEN_IN_CIRCLE, _read, "a move in a circle")
+row_with("read_meeting", SEEN_IN_CIRCLE, _cancelled, "a reason in a circle")
+row_with("read_meeting_history", SEEN_IN_CIRCLE, _cancelled, "a reason in a circle")
 row_with("read_meeting", SEEN_IN_CIRCLE, _missed, "an absence in a circle")
 
 

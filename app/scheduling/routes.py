@@ -154,8 +154,7 @@ async def reschedule_meeting(
 ) -> MeetingRead:
     """Ask to move a booked meeting; it stays where it is until the others agree.
 
-    A circle's lead moves it at once. What cannot be moved any more (409) names its
-    `successor`, if it has one.
+    A circle's lead moves it at once. What cannot be moved (409) names its `successor`, if it has one.
     """
     return tag(
         await once.create(

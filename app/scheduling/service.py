@@ -315,8 +315,8 @@ async def cancel(
 
 
 async def _cancel(db: AsyncSession, meeting: Meeting, by_account_id: UUID | None, by_id: UUID | None) -> None:
-    meeting.move("cancel", by_id)
     await supersede_move(db, meeting, by_id)
+    meeting.move("cancel", by_id)
     await queries.free(db, meeting.id)
     audit.record(db, by_account_id, "meeting.cancelled", meeting.id)
     await news.tell(db, meeting)

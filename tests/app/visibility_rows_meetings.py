@@ -95,7 +95,7 @@ async def _to_decline(house: House) -> Scene:
 async def _of_circle(house: House, caller: Person, by: Person, side: Person, body: Any = None) -> Scene:
     await _asked(house, "circle_booked", by)
     scene = _scene(house, "circle_booked", body, side=side)
-    scene.caller, scene.other = caller, house.colleague
+    scene.caller, scene.other = caller, house.mentee if caller is house.mentor else house.mentor
     return scene
 
 
@@ -136,11 +136,21 @@ async def _missed(house: House) -> Scene:
     return _scene(house, "circle_booked", hidden=shown(house.mentor.membership_id))
 
 
+async def _cancelled(house: House) -> Scene:
+    by, reason = house.mentor.membership_id, house.text("Reason")
+    now = clock.now()
+    columns = {"status": "cancelled", "cancelled_by_id": by, "cancel_reason": reason, "cancelled_at": now}
+    await _ahead(house, "circle_booked", **columns)
+    return _scene(house, "circle_booked", hidden=shown(reason))
+
+
 SEEN: Final = cells(H, H, blocked=H)
 SEEN_IN_CIRCLE: Final = {**cells(H, H, blocked=S, left=H), Principal.WRONG_SIDE: H}
 row_with("read_meeting_history", SEEN, _history)
 row_with("read_meeting_history", SEEN_IN_CIRCLE, _circle_history, "circle")
 row_with("read_meeting", SEEN_IN_CIRCLE, _read, "a move in a circle")
+row_with("read_meeting", SEEN_IN_CIRCLE, _cancelled, "a reason in a circle")
+row_with("read_meeting_history", SEEN_IN_CIRCLE, _cancelled, "a reason in a circle")
 row_with("read_meeting", SEEN_IN_CIRCLE, _missed, "an absence in a circle")
 
 
@@ -157,10 +167,4 @@ async def _replacing(house: House) -> Scene:
 row_with("propose_meeting", PAIR, _replacing, "instead of one")
 POLICY: Final = {"late_cancel_hours": 48, "no_show_minutes": 15}
 row("read_meeting_policy", cells(H, A), lambda h: organisation(h, h.mentee))
-row(
-    "set_meeting_policy",
-    {**cells(H, F), Principal.WRONG_SIDE: F},
-    lambda h: organisation(
-        h, h.coordinator, POLICY, side=h.mentee, seen_at=f"/v1/organisations/{h.north.id}/meeting-policy"
-    ),
-)
+row("set_meeting_policy", cells(H, F), lambda h: organisation(h, h.coordinator, POLICY))

@@ -4,7 +4,6 @@ Recurrences are worked out here, at import: whoever asks for slots only reads in
 out by itself, so that one that cannot be read, or takes for ever, does not lose the others.
 """
 
-import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 import recurring_ical_events
 from icalendar import Calendar, Event, Timezone, vDDDTypes
+
+from app.freebusy.pieces import mended, pieces, unfolded
 
 MOST_TIMES: Final = 20_000
 """So many busy times are kept of one calendar, and so many occurrences of one series looked at."""
@@ -139,7 +140,7 @@ class _Reader:
 
     def read(self, text: str) -> None:
         """One calendar."""
-        parts = _parts(text)
+        parts = pieces(text)
         zone = _calendar_zone(parts.zone_name)
         for block in parts.zones:
             if block not in self.zones_read:  # servers repeat them with every event
@@ -163,7 +164,7 @@ class _Reader:
 
     def _event(self, block: str) -> _Event | None:
         """An event that makes sense by itself."""
-        for text in (block, _mended(block)):
+        for text in (block, mended(block)):
             try:
                 event = Event.from_ical(text)
                 if self._makes_sense(event):
@@ -228,7 +229,7 @@ class _Reader:
             1, rule.get("INTERVAL", [1])[0]
         )
         times = self.window.end - self._instant(event["DTSTART"].dt, None)
-        strikes = times.total_seconds() / seconds
+        strikes: float = times.total_seconds() / seconds
         for name in ("BYHOUR", "BYMINUTE", "BYSECOND"):
             strikes *= max(1, len(rule.get(name, ())))
         return strikes
@@ -255,7 +256,7 @@ class _Reader:
 
     def _free_busy(self, block: str) -> None:
         """What a server says of somebody's time without saying what it is."""
-        for line in _unfolded(block):
+        for line in unfolded(block):
             name, _, value = line.partition(":")
             name, _, parameters = name.partition(";")
             if name.strip().upper() == "FREEBUSY" and "FBTYPE=FREE" not in parameters.upper().split(";"):
@@ -335,53 +336,3 @@ def _calendar_zone(name: str | None) -> tzinfo | None:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         return None
-
-
-@dataclass(slots=True)
-class _Parts:
-    """A calendar's text in pieces, each of which can be read, or not, by itself."""
-
-    zones: list[str] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
-    free_busy: list[str] = field(default_factory=list)
-    zone_name: str | None = None
-    unfinished: int = 0
-
-
-_LINE_ENDS: Final = re.compile(r"\r\n|\n|\r")
-
-
-def _parts(text: str) -> _Parts:
-    """Take a calendar apart without understanding more of it than BEGIN and END."""
-    parts = _Parts()
-    kinds = {"VTIMEZONE": parts.zones, "VEVENT": parts.events, "VFREEBUSY": parts.free_busy}
-    kind, lines = "", list[str]()
-    for line in _LINE_ENDS.split(text):
-        bare = line.rstrip().upper() if len(line) < 80 else ""
-        if not kind:
-            begun = bare.removeprefix("BEGIN:")
-            if bare.startswith("BEGIN:") and begun in kinds:
-                kind, lines = begun, [line]
-            elif bare.startswith("X-WR-TIMEZONE:"):
-                parts.zone_name = line.partition(":")[2].strip()
-        elif bare == f"BEGIN:{kind}":
-            # The one before has no end; this may have one.
-            parts.unfinished += 1
-            lines = [line]
-        elif bare == f"END:{kind}":
-            kinds[kind].append("\r\n".join([*lines, line, ""]))
-            kind, lines = "", []
-        else:
-            lines.append(line)
-    parts.unfinished += bool(kind)
-    return parts
-
-
-def _mended(block: str) -> str:
-    """Without the spaces that some put between the days of a rule."""
-    lines = (line.replace(" ", "") if line[:6].upper() == "RRULE:" else line for line in _unfolded(block))
-    return "\r\n".join(lines)
-
-
-def _unfolded(block: str) -> list[str]:
-    return re.sub(r"\r\n[ \t]", "", block).split("\r\n")

@@ -53,14 +53,20 @@ class _Resource:
 
     @property
     def is_calendar(self) -> bool:
-        """Whether it holds events that count: some are for tasks only, some for what leaves one free."""
+        """Whether things with a date are kept there."""
+        return self.has(f"{_DAV}resourcetype/{_CAL}calendar")
+
+    @property
+    def has_events(self) -> bool:
+        """Some are for tasks only."""
         kinds = self.element.findall(f"{_CAL}supported-calendar-component-set/{_CAL}comp")
         names = {kind.get("name", "").upper() for kind in kinds}
-        return (
-            self.has(f"{_DAV}resourcetype/{_CAL}calendar")
-            and not self.has(f"{_CAL}schedule-calendar-transp/{_CAL}transparent")
-            and (not names or "VEVENT" in names)
-        )
+        return self.is_calendar and (not names or "VEVENT" in names)
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether its owner has not said that it leaves them free (RFC 6638)."""
+        return self.has_events and not self.has(f"{_CAL}schedule-calendar-transp/{_CAL}transparent")
 
     @property
     def collection(self) -> Collection:
@@ -84,6 +90,8 @@ class Dav:
             raise Trouble("no_calendars", host=url.host)
         here = found[0]
         if here.is_calendar:
+            if not here.has_events:
+                raise Trouble("no_calendars", host=url.host)
             return [here.collection]
         homes = self._named(here, f"{_CAL}calendar-home-set/{_DAV}href")
         for principal in () if homes else self._named(here, f"{_DAV}current-user-principal/{_DAV}href"):
@@ -101,7 +109,7 @@ class Dav:
         found: dict[str, Collection] = {}
         for place in places[:MOST_CALENDARS]:
             for resource in await self._look(place, "1") or ():
-                if resource.is_calendar:
+                if resource.takes_time:
                     found.setdefault(str(resource.url), resource.collection)
         return list(found.values())
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ARRAY, DateTime, Select, bindparam, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.auth import Actor
@@ -27,13 +27,19 @@ class Busy(NamedTuple):
 async def busy(db: AsyncSession, account_ids: Collection[UUID], start: datetime, end: datetime) -> list[Busy]:
     """When these people are busy elsewhere between `start` and `end`: whole times, by person and beginning.
 
-    Those of one calendar do not touch each other; those of two of one person may overlap.
+    Those of one person do not touch each other, whichever of their calendars they come from.
     """
-    begin, finish = func.lower(BusyTime.during), func.upper(BusyTime.during)
-    rows = await db.execute(
-        select(BusyTime.account_id, begin, finish)
+    together = func.unnest(func.range_agg(BusyTime.during), type_=TSTZRANGE)
+    per_person = (
+        select(BusyTime.account_id, together.label("during"))
         .where(BusyTime.account_id.in_(account_ids), BusyTime.during.overlaps(Range(start, end, bounds="[)")))
-        .order_by(BusyTime.account_id, begin, finish)
+        .group_by(BusyTime.account_id)
+        .subquery()
+    )
+    begin = func.lower(per_person.c.during, type_=DateTime(timezone=True))
+    finish = func.upper(per_person.c.during, type_=DateTime(timezone=True))
+    rows = await db.execute(
+        select(per_person.c.account_id, begin, finish).order_by(per_person.c.account_id, begin)
     )
     return [Busy(*row) for row in rows]
 

@@ -36,8 +36,8 @@ AT_ONCE: Final = 6
 EXPANDED_AT_ONCE: Final = 1
 VISIT_SECONDS: Final = 90.0
 """For all that is asked of a server in one visit; a single request has less."""
-LEASE: Final = timedelta(minutes=30)
-"""More than a visit, and the times of others that wait to be worked out before it."""
+LEASE: Final = timedelta(minutes=10)
+"""More than a visit, as a rule also when others are worked out before it; what comes later is dropped."""
 LOOK_SECONDS: Final = 1.0
 
 Memory = dict[str, str]

@@ -63,7 +63,37 @@ def test_keys_are_made_once_kept_private_and_rotated_by_adding_a_file(tmp_path: 
 
 async def test_processes_that_start_together_agree_on_the_keys(tmp_path: Path) -> None:
     rings = await asyncio.gather(*(asyncio.to_thread(crypto.load_keys, tmp_path / "k") for _ in range(8)))
-    assert len({(ring.signing.kid, ring.refresh) for ring in rings}) == 1
+    assert len({(ring.signing.kid, ring.refresh, *ring.sealing.keys.items()) for ring in rings}) == 1
+
+
+def test_what_is_sealed_opens_in_its_place_only_and_after_a_rotation(tmp_path: Path) -> None:
+    first = crypto.load_keys(tmp_path).sealing
+    sealed = first.seal("open sesame", "table.column 1")
+    assert b"sesame" not in sealed
+    assert sealed != first.seal("open sesame", "table.column 1"), "the same text looks otherwise each time"
+    (tmp_path / "sealing-0002.key").write_bytes(b"\1" * 32)
+    rotated = crypto.load_keys(tmp_path).sealing
+    assert rotated.open(sealed, "table.column 1") == "open sesame"
+    newer = rotated.seal("open sesame", "table.column 1")
+    assert (sealed[:2], newer[:2]) == (b"\0\1", b"\0\2"), "the newest key seals"
+    (tmp_path / "sealing-0001.key").unlink()
+    left = crypto.load_keys(tmp_path).sealing
+    assert left.open(newer, "table.column 1") == "open sesame"
+    swapped = newer[:2] + sealed[2:]
+    for unreadable, place in (
+        (sealed, "table.column 1"),
+        (newer, "table.column 2"),
+        (newer, "table.other 1"),
+        (newer[:-1] + bytes([newer[-1] ^ 1]), "table.column 1"),
+        (swapped, "table.column 1"),
+        (b"", "table.column 1"),
+        (newer[:13], "table.column 1"),
+    ):
+        with pytest.raises(crypto.Unreadable):
+            left.open(unreadable, place)
+    (tmp_path / "sealing-0003.key").write_bytes(b"short")
+    with pytest.raises(ValueError, match="sealing-0003"):
+        crypto.load_keys(tmp_path)
 
 
 def test_published_keys_are_public_keys_only(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import gzip
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -311,7 +312,7 @@ def test_waiting_grows_up_to_a_day() -> None:
     assert waits[:3] == [FIRST_WAIT, FIRST_WAIT * 2, FIRST_WAIT * 4]
     assert waits == sorted(waits)
     assert waits[-1] == DAY
-    about = {"host": "x", "status": 1, "most": 5, "other": "y", "until": "z"}
+    about: dict[str, Any] = {"host": "x", "status": 1, "most": 5, "other": "y", "until": "z"}
     assert {until_next(Trouble(code, **about), 1) for code in STUBBORN} == {DAY}
     for code in WORDS:
         assert str(Trouble(code, **about)).endswith("."), code

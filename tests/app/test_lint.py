@@ -23,6 +23,7 @@ OTHER_DOORS = {
     "scheduling/holds": "times that are about to be booked: a verb file of its own beside service",
     "freebusy/addresses": "where on the net one may go: pure",
     "freebusy/troubles": "what can stand in the way, in words: pure",
+    "freebusy/pieces": "a calendar's text, taken apart: pure",
     "freebusy/busy_times": "from the text of a calendar to intervals: pure",
     "freebusy/expander": "the same in a process of its own, with limits",
     "freebusy/fetching": "going to an address that a person named",

@@ -91,6 +91,18 @@ async def booked(
     return [Booked(*row) for row in await db.execute(statement)]
 
 
+async def unplanned(db: AsyncSession, *, after: UUID | None, most: int) -> list[UUID]:
+    """Booked meetings ahead that nobody is to be reminded of, nor was; so many, from an id on."""
+    statement = (
+        select(Meeting.id)
+        .where(Meeting.status == MeetingStatus.BOOKED, Meeting.starts_at > clock.now())
+        .where(~exists(select(Reminder.id).where(Reminder.meeting_id == Meeting.id)))
+        .order_by(Meeting.id)
+        .limit(most)
+    )
+    return list(await db.scalars(statement if after is None else statement.where(Meeting.id > after)))
+
+
 def _pending() -> ColumnElement[bool]:
     return and_(Reminder.sent_at.is_(None), Reminder.dropped_at.is_(None))
 
@@ -135,7 +147,7 @@ def _in_order(wanted: tuple[Occasion, datetime]) -> tuple[str, ...]:
     return tuple(map(str, wanted[0]))
 
 
-async def mailed_of_meeting(
+async def mailed_of_meetings(
     db: AsyncSession, meeting_ids: Collection[UUID] | Select[UUID], account_id: UUID | None = None
 ) -> list[Reminder]:
     """Reminders of meetings whose mail may still be on its way."""

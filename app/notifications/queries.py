@@ -15,9 +15,12 @@ from app.accounts.models import Account
 from app.core import clock
 from app.core.ids import new_id
 from app.notifications.models import Kind, Nudge, Reminder, ReminderPreferences, Stage
+from app.organisations.models import Membership
 from app.pairings.models import Kind as PairingKind
-from app.pairings.models import Pairing, Status
+from app.pairings.models import Pairing, Participant, Status
 from app.scheduling.models import Attendance, Booking, Call, Meeting, MeetingStatus
+
+_DAY = timedelta(days=1)
 
 
 class Wishes(NamedTuple):
@@ -157,6 +160,29 @@ async def mailed_of_meetings(
     if account_id is not None:
         statement = statement.where(Reminder.account_id == account_id)
     return await _locked(db, statement)
+
+
+async def mailed_agendas(db: AsyncSession, account_ids: Collection[UUID] | Select[UUID]) -> list[Reminder]:
+    """Agendas of these people whose mail may still be on its way, and whose day is not over."""
+    return await _locked(
+        db,
+        select(Reminder).where(
+            Reminder.account_id.in_(account_ids),
+            Reminder.kind == Kind.AGENDA.value,
+            Reminder.mail_job_id.is_not(None),
+            Reminder.starts_at > clock.now() - 2 * _DAY,
+        ),
+    )
+
+
+def accounts_of_meeting(meeting_id: UUID) -> Select[UUID]:
+    """Everybody in the mentorship that a meeting belongs to."""
+    return (
+        select(Membership.account_id)
+        .join(Participant, Participant.membership_id == Membership.id)
+        .join(Meeting, Meeting.pairing_id == Participant.pairing_id)
+        .where(Meeting.id == meeting_id)
+    )
 
 
 async def drop(

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from uuid import UUID
 
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.auth import Actor
@@ -76,6 +77,7 @@ async def _plan_meeting(db: AsyncSession, meeting_id: UUID) -> None:
     rows = await queries.booked(db, meeting_id=meeting_id)
     wanted = _wanted(rows, await queries.wishes(db, {row.account_id for row in rows}))
     await _withdraw(db, meeting_id, but=set(wanted))
+    await _renew_agendas(db, queries.accounts_of_meeting(meeting_id))
     await _reconcile(db, wanted, await queries.pending_of_meeting(db, meeting_id), "moved")
 
 
@@ -98,6 +100,7 @@ async def plan_missing(database: Database) -> int:
 async def meeting_cancelled(db: AsyncSession, event: MeetingCancelled) -> None:
     """Nobody is reminded of it; a mail that waits to be sent is taken back."""
     await _withdraw(db, event.meeting_id)
+    await _renew_agendas(db, queries.accounts_of_meeting(event.meeting_id))
     await queries.drop(db, "cancelled", [event.meeting_id])
 
 
@@ -106,6 +109,7 @@ async def participant_left(db: AsyncSession, event: ParticipantWentAway) -> None
     meetings = queries.meetings_of_pairing(event.pairing_id)
     for row in await queries.mailed_of_meetings(db, meetings, event.account_id):
         await _take_back(db, row)
+    await _renew_agendas(db, [event.account_id])
     await queries.drop(db, "left", meetings, event.account_id)
 
 
@@ -115,11 +119,16 @@ async def _withdraw(db: AsyncSession, meeting_id: UUID, but: Collection[Occasion
             await _take_back(db, row)
 
 
+async def _renew_agendas(db: AsyncSession, account_ids: Collection[UUID] | Select[UUID]) -> None:
+    """An agenda that has not gone out yet is written anew."""
+    for row in await queries.mailed_agendas(db, account_ids):
+        await _take_back(db, row)
+
+
 async def _take_back(db: AsyncSession, row: Reminder) -> None:
-    """Its mail does not go out any more, unless it has."""
+    """Its mail does not go out any more, unless it has; then it is as if it had never been sent."""
     if row.mail_job_id is not None and await jobs.withdraw(db, row.mail_job_id):
         row.sent_at = None
-        row.drop("withdrawn")
     row.mail_job_id = None
 
 

@@ -441,6 +441,24 @@ async def test_mail_that_still_waits_is_taken_back(world: World, pair: Pair) -> 
     assert not [mail for mail in await world.mails() if mail["message_id"] in sent]
 
 
+async def test_an_agenda_that_still_waits_is_written_anew(world: World) -> None:
+    with at(TUESDAY):
+        pair = await Pair.of(world, agenda=True, lead_minutes=[], channels=["mail"])
+    early, late = await booked(pair, THURSDAY - HOUR), await booked(pair)
+    evening = (THURSDAY - DAY).replace(hour=17)
+    first = await told(world, evening)
+    assert all(early in one["text"] and late in one["text"] for one in first)
+    with at(evening + MINUTE, pair.mentor, world=world):
+        await pair.mentor.ok("POST", f"/v1/meetings/{early}/cancel")
+    again = await told(world, evening + 2 * MINUTE)
+    assert {one["message_id"] for one in again} == {one["message_id"] for one in first}
+    assert all(early not in one["text"] and late in one["text"] for one in again)
+    with at(evening + 3 * MINUTE, pair.mentor, world=world):
+        await pair.mentor.ok("POST", f"/v1/meetings/{late}/cancel")
+    assert await told(world, evening + 4 * MINUTE) == []
+    assert not [one for one in await world.mails() if one["subject"].startswith("Your meetings")]
+
+
 async def test_mail_that_comes_too_late_is_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
     delivered: list[Mail] = []
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import queries as accounts
 from app.blocks import queries as blocks
 from app.core import mail
-from app.notifications.words import when
+from app.notifications.words import when as _when
 from app.organisations import queries as organisations
 from app.organisations.events import PartnershipProposed
 from app.organisations.models import Membership
@@ -70,7 +70,7 @@ async def meeting_changed(db: AsyncSession, event: MeetingChange) -> None:
     people = {}
     for row in _others(pairing, event.by_account_id):
         words = _words(event, "Someone" if row.account_id in apart else by)
-        people[row.account_id] = f"{words} {when(meeting.starts_at, row.zone)}"
+        people[row.account_id] = f"{words} {_when(meeting.starts_at, row.zone)}"
     await _mail(db, people, f"/pairings/{pairing.id}")
 
 

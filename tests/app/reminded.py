@@ -67,6 +67,12 @@ def at(moment: datetime, *people: Person, world: World | None = None) -> Iterato
         yield
 
 
+async def booked(pair: Pair, when: datetime = THURSDAY, now: datetime = TUESDAY) -> str:
+    """A meeting that was booked then; its id."""
+    with at(now):
+        return await pair.meet(when)
+
+
 async def told(world: World, moment: datetime, to: Person | None = None) -> list[dict[str, Any]]:
     """The mails of reminders that are told at that time, by a worker's one step."""
     before = {mail["message_id"] for mail in await world.mails()}

@@ -20,7 +20,7 @@ from app.core.mailbox import Mailbox
 from app.core.outbox import Relay
 from app.freebusy.fetching import Fetcher
 from app.freebusy.refreshing import Refresher
-from app.notifications import nudging, sending
+from app.notifications import nudging, reminding, sending
 from app.notifications import queries as reminders
 from app.reactions import REACTIONS
 from app.recordings import expiry as expiry_of_recordings
@@ -164,8 +164,9 @@ async def remind(database: Database) -> None:
 
 
 async def nudge(database: Database, settings: Settings) -> None:
-    """Every few minutes, look for mentorships that have gone quiet."""
+    """Every few minutes, look for meetings that nobody is reminded of, and for quiet mentorships."""
     while True:
+        await reminding.plan_missing(database)
         await nudging.nudge_quiet(database, settings.quiet_weeks)
         await asyncio.sleep(NUDGE_SECONDS)
 

@@ -230,6 +230,8 @@ def _field_error(fault: Mapping[str, Any]) -> FieldError:
     place = [str(part) for part in fault["loc"]]
     if place and place[0] == "body":
         place = place[1:]
+    if fault["type"] == "extra_forbidden" and len(place) > 1:
+        place = place[:-1]  # deep within, a name that nobody knows may be anything
     pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in place)
     # Never the input itself: it may hold a password, and it comes back in logs.
     return FieldError(

@@ -15,9 +15,12 @@ from app.accounts.models import Account
 from app.core import clock
 from app.core.ids import new_id
 from app.notifications.models import Kind, Nudge, Reminder, ReminderPreferences, Stage
+from app.organisations.models import Membership
 from app.pairings.models import Kind as PairingKind
-from app.pairings.models import Pairing, Status
+from app.pairings.models import Pairing, Participant, Status
 from app.scheduling.models import Attendance, Booking, Call, Meeting, MeetingStatus
+
+_DAY = timedelta(days=1)
 
 
 class Wishes(NamedTuple):
@@ -91,6 +94,18 @@ async def booked(
     return [Booked(*row) for row in await db.execute(statement)]
 
 
+async def unplanned(db: AsyncSession, *, after: UUID | None, most: int) -> list[UUID]:
+    """Booked meetings ahead that nobody is to be reminded of, nor was; so many, from an id on."""
+    statement = (
+        select(Meeting.id)
+        .where(Meeting.status == MeetingStatus.BOOKED, Meeting.starts_at > clock.now())
+        .where(~exists(select(Reminder.id).where(Reminder.meeting_id == Meeting.id)))
+        .order_by(Meeting.id)
+        .limit(most)
+    )
+    return list(await db.scalars(statement if after is None else statement.where(Meeting.id > after)))
+
+
 def _pending() -> ColumnElement[bool]:
     return and_(Reminder.sent_at.is_(None), Reminder.dropped_at.is_(None))
 
@@ -135,7 +150,7 @@ def _in_order(wanted: tuple[Occasion, datetime]) -> tuple[str, ...]:
     return tuple(map(str, wanted[0]))
 
 
-async def mailed_of_meeting(
+async def mailed_of_meetings(
     db: AsyncSession, meeting_ids: Collection[UUID] | Select[UUID], account_id: UUID | None = None
 ) -> list[Reminder]:
     """Reminders of meetings whose mail may still be on its way."""
@@ -145,6 +160,29 @@ async def mailed_of_meeting(
     if account_id is not None:
         statement = statement.where(Reminder.account_id == account_id)
     return await _locked(db, statement)
+
+
+async def mailed_agendas(db: AsyncSession, account_ids: Collection[UUID] | Select[UUID]) -> list[Reminder]:
+    """Agendas of these people whose mail may still be on its way, and whose day is not over."""
+    return await _locked(
+        db,
+        select(Reminder).where(
+            Reminder.account_id.in_(account_ids),
+            Reminder.kind == Kind.AGENDA.value,
+            Reminder.mail_job_id.is_not(None),
+            Reminder.starts_at > clock.now() - 2 * _DAY,
+        ),
+    )
+
+
+def accounts_of_meeting(meeting_id: UUID) -> Select[UUID]:
+    """Everybody in the mentorship that a meeting belongs to."""
+    return (
+        select(Membership.account_id)
+        .join(Participant, Participant.membership_id == Membership.id)
+        .join(Meeting, Meeting.pairing_id == Participant.pairing_id)
+        .where(Meeting.id == meeting_id)
+    )
 
 
 async def drop(

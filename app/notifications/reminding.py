@@ -4,15 +4,17 @@ Occasions are rows, and each has its own key, in which the meeting's start stand
 that was sent is never sent again, and one that was dropped may come back.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from uuid import UUID
 
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.auth import Actor
 from app.accounts.events import ZoneChanged
 from app.core import clock, jobs
+from app.core.db import Database
 from app.core.locks import lock
 from app.notifications import due, news, queries
 from app.notifications.models import Channel, Kind, Reminder, ReminderPreferences
@@ -22,6 +24,7 @@ from app.pairings.events import ParticipantWentAway
 from app.scheduling.events import MeetingBooked, MeetingCancelled, MeetingMoved
 
 Wanted = dict[Occasion, datetime]
+MOST_AT_ONCE = 500
 
 
 async def preferences(db: AsyncSession, actor: Actor) -> ReminderPreferencesRead:
@@ -67,38 +70,65 @@ async def zone_changed(db: AsyncSession, event: ZoneChanged) -> None:
 
 async def meeting_booked(db: AsyncSession, event: MeetingBooked | MeetingMoved) -> None:
     """Everyone who is booked for it is to be reminded, at its new time if it was moved."""
-    rows = await queries.booked(db, meeting_id=event.meeting_id)
-    wishes = await queries.wishes(db, {row.account_id for row in rows})
-    wanted = _wanted(rows, wishes)
-    await _withdraw(db, [event.meeting_id], but=set(wanted))
-    await _reconcile(db, wanted, await queries.pending_of_meeting(db, event.meeting_id), "moved")
+    await _plan_meeting(db, event.meeting_id)
+
+
+async def _plan_meeting(db: AsyncSession, meeting_id: UUID) -> None:
+    rows = await queries.booked(db, meeting_id=meeting_id)
+    wanted = _wanted(rows, await queries.wishes(db, {row.account_id for row in rows}))
+    await _withdraw(db, meeting_id, but=set(wanted))
+    await _renew_agendas(db, queries.accounts_of_meeting(meeting_id))
+    await _reconcile(db, wanted, await queries.pending_of_meeting(db, meeting_id), "moved")
+
+
+async def plan_missing(database: Database) -> int:
+    """Remind also of what was booked before anybody was reminded, or past us; returns how much."""
+    found, last = 0, None
+    while True:
+        async with database.transaction() as db:
+            meetings = await queries.unplanned(db, after=last, most=MOST_AT_ONCE)
+        for meeting_id in meetings:
+            async with database.transaction() as db:
+                rows = await queries.booked(db, meeting_id=meeting_id)
+                await lock(db, "booking", *(row.account_id for row in rows))
+                await _plan_meeting(db, meeting_id)
+        if not meetings:
+            return found
+        found, last = found + len(meetings), meetings[-1]
 
 
 async def meeting_cancelled(db: AsyncSession, event: MeetingCancelled) -> None:
     """Nobody is reminded of it; a mail that waits to be sent is taken back."""
-    await _withdraw(db, [event.meeting_id])
+    await _withdraw(db, event.meeting_id)
+    await _renew_agendas(db, queries.accounts_of_meeting(event.meeting_id))
     await queries.drop(db, "cancelled", [event.meeting_id])
 
 
 async def participant_left(db: AsyncSession, event: ParticipantWentAway) -> None:
     """Whoever left a circle is not reminded of its meetings."""
     meetings = queries.meetings_of_pairing(event.pairing_id)
-    for row in await queries.mailed_of_meeting(db, meetings, event.account_id):
+    for row in await queries.mailed_of_meetings(db, meetings, event.account_id):
         await _take_back(db, row)
+    await _renew_agendas(db, [event.account_id])
     await queries.drop(db, "left", meetings, event.account_id)
 
 
-async def _withdraw(db: AsyncSession, meeting_ids: list[UUID], but: set[Occasion] | None = None) -> None:
-    for row in await queries.mailed_of_meeting(db, meeting_ids):
-        if not but or occasion(row) not in but:
+async def _withdraw(db: AsyncSession, meeting_id: UUID, but: Collection[Occasion] = ()) -> None:
+    for row in await queries.mailed_of_meetings(db, [meeting_id]):
+        if occasion(row) not in but:
             await _take_back(db, row)
 
 
+async def _renew_agendas(db: AsyncSession, account_ids: Collection[UUID] | Select[UUID]) -> None:
+    """An agenda that has not gone out yet is written anew."""
+    for row in await queries.mailed_agendas(db, account_ids):
+        await _take_back(db, row)
+
+
 async def _take_back(db: AsyncSession, row: Reminder) -> None:
-    """Its mail does not go out any more, unless it has."""
+    """Its mail does not go out any more, unless it has; then it is as if it had never been sent."""
     if row.mail_job_id is not None and await jobs.withdraw(db, row.mail_job_id):
         row.sent_at = None
-        row.drop("withdrawn")
     row.mail_job_id = None
 
 

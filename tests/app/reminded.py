@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import Range
 
 from app.core.db import emit
 from app.notifications import sending
-from app.notifications.models import Reminder
+from app.notifications.models import Reminder, ReminderPreferences
 from app.scheduling.events import MeetingMoved
 from app.scheduling.models import Booking, Meeting
 from tests.world import Person, World
@@ -42,10 +42,12 @@ class Pair:
     @classmethod
     async def of(cls, world: World, **wishes: Any) -> "Pair":
         mentee, mentor = await world.two()
-        made = cls(world, mentee, mentor, (await world.pair(mentee, mentor))["id"])
-        for person in (mentee, mentor):
-            await person.ok("PUT", "/v1/reminder-preferences", {**WISHES, **wishes})
-        return made
+        said = {**WISHES, **wishes}
+        del said["quiet_hours"]  # as they are by themselves
+        await world.save(
+            *(ReminderPreferences(account_id=person.account_id, **said) for person in (mentee, mentor))
+        )
+        return cls(world, mentee, mentor, (await world.pair(mentee, mentor))["id"])
 
     async def meet(self, at: datetime = THURSDAY) -> str:
         """Book a meeting; returns its id."""
@@ -65,12 +67,22 @@ def at(moment: datetime, *people: Person, world: World | None = None) -> Iterato
         yield
 
 
+async def booked(pair: Pair, when: datetime = THURSDAY, now: datetime = TUESDAY) -> str:
+    """A meeting that was booked then; its id."""
+    with at(now):
+        return await pair.meet(when)
+
+
 async def told(world: World, moment: datetime, to: Person | None = None) -> list[dict[str, Any]]:
     """The mails of reminders that are told at that time, by a worker's one step."""
     before = {mail["message_id"] for mail in await world.mails()}
     with time_machine.travel(moment, tick=False):
         await sending.send_due(world.database)
-    mails = [mail for mail in await world.mails(to and to.email) if mail["message_id"] not in before]
+    mails = [
+        mail
+        for mail in await world.mails(None if to is None else to.email)
+        if mail["message_id"] not in before
+    ]
     assert all(mail["message_id"].startswith("<reminder.") for mail in mails)
     return mails
 

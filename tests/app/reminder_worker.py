@@ -7,13 +7,14 @@ as it is. Each fault is a mistake that a reasonable person could make, planted b
 import os
 import signal
 import sys
+from email.utils import make_msgid
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import worker
-from app.core import jobs, mail
+from app.core import clock, jobs, mail
 from app.core.db import Database
 from app.notifications import sending
 from app.notifications.models import Reminder
@@ -24,12 +25,12 @@ def id_when_sent() -> None:
     honest = mail.Smtp.deliver
 
     async def deliver(self: mail.Smtp, letter: mail.Mail) -> None:
-        fresh = mail.make_msgid(domain="localhost")
+        fresh = make_msgid(domain="localhost")
         await honest(
             self, mail.Mail(letter.to, letter.subject, letter.text, fresh, letter.calendar, letter.reply_to)
         )
 
-    mail.Smtp.deliver = deliver  # type: ignore[method-assign]
+    mail.Smtp.deliver = deliver  # type: ignore[method-assign, assignment]
 
 
 def marked_first() -> None:
@@ -40,7 +41,7 @@ def marked_first() -> None:
 
     async def mark(db: AsyncSession, row: Reminder, *rest: Any) -> None:
         del db
-        row.sent_at = sending.clock.now()
+        row.sent_at = clock.now()
         later.append((row, *rest))
 
     async def in_two(database: Database, refused: Any = None) -> int:
@@ -53,7 +54,7 @@ def marked_first() -> None:
                 await honest(db, *later.pop())
         return done
 
-    sending._tell = mark
+    sending._tell = mark  # type: ignore[assignment]
     sending.send_due = in_two
 
 

@@ -1,22 +1,15 @@
 """Reminders: each occasion once, in the reader's own time, and never for what is not to be."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
 
-from app.core import mail
-from app.core.db import open_database
-from app.core.mail import Mail
 from app.core.streams import StreamEvent
-from app.notifications import queries, sending, words
-from app.notifications.models import Kind, Reminder
-from tests.app.reminded import THURSDAY, TUESDAY, WISHES, Pair, at, move, reminders, told, why
-from tests.logs import capture
-from tests.world import ALL_ROLES, Person, World
+from tests.app.reminded import THURSDAY, TUESDAY, WISHES, Pair, at, booked, reminders, told, why
+from tests.world import World
 
 pytestmark = pytest.mark.database
 MINUTE = timedelta(minutes=1)
@@ -28,15 +21,6 @@ DAY = timedelta(days=1)
 async def pair(world: World) -> Pair:
     with at(TUESDAY):
         return await Pair.of(world)
-
-
-async def booked(pair: Pair, when: datetime = THURSDAY, now: datetime = TUESDAY) -> str:
-    with at(now):
-        return await pair.meet(when)
-
-
-def subjects(mails: list[dict[str, Any]]) -> set[str]:
-    return {each["subject"] for each in mails}
 
 
 # Preferences
@@ -66,31 +50,32 @@ async def test_what_was_said_holds(world: World) -> None:
     assert [event.kind for event in events] == ["account.changed"], "saying the same is no news"
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "pointer"),
-    [
-        ("channels", ["pigeon"], "/channels/0"),
-        ("channels", ["mail", "mail"], "/channels"),
-        ("lead_minutes", [4], "/lead_minutes/0"),
-        ("lead_minutes", [20161], "/lead_minutes/0"),
-        ("lead_minutes", [60, 60], "/lead_minutes"),
-        ("lead_minutes", [5, 6, 7, 8, 9, 10], "/lead_minutes"),
-        ("lead_minutes", ["60"], "/lead_minutes/0"),
-        ("lead_minutes", [60.5], "/lead_minutes/0"),
-        ("quiet_hours", {"start": "22:00", "end": "22:00"}, "/quiet_hours"),
-        ("quiet_hours", {"start": "24:00", "end": "07:00"}, "/quiet_hours/start"),
-        ("quiet_hours", {"start": "9:00", "end": "07:00"}, "/quiet_hours/start"),
-        ("quiet_hours", {"start": "22:00"}, "/quiet_hours/end"),
-        ("agenda", "yes", "/agenda"),
-        ("nudges", None, "/nudges"),
-        ("zone", "Europe/Paris", "/zone"),
-    ],
-)
-async def test_what_cannot_be_meant_is_refused(world: World, field: str, value: Any, pointer: str) -> None:
+REFUSED: Final[list[tuple[str, Any, str]]] = [
+    ("channels", ["pigeon"], "/channels/0"),
+    ("channels", ["mail", "mail"], "/channels"),
+    ("lead_minutes", [4], "/lead_minutes/0"),
+    ("lead_minutes", [20161], "/lead_minutes/0"),
+    ("lead_minutes", [60, 60], "/lead_minutes"),
+    ("lead_minutes", [5, 6, 7, 8, 9, 10], "/lead_minutes"),
+    ("lead_minutes", ["60"], "/lead_minutes/0"),
+    ("lead_minutes", [60.5], "/lead_minutes/0"),
+    ("quiet_hours", {"start": "22:00", "end": "22:00"}, "/quiet_hours"),
+    ("quiet_hours", {"start": "24:00", "end": "07:00"}, "/quiet_hours/start"),
+    ("quiet_hours", {"start": "9:00", "end": "07:00"}, "/quiet_hours/start"),
+    ("quiet_hours", {"start": "22:00"}, "/quiet_hours/end"),
+    ("agenda", "yes", "/agenda"),
+    ("nudges", None, "/nudges"),
+    ("zone", "Europe/Paris", "/zone"),
+]
+
+
+async def test_what_cannot_be_meant_is_refused(world: World) -> None:
     person = await world.person()
-    answer = await person.call("PUT", "/v1/reminder-preferences", {**WISHES, field: value})
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["errors"][0]["pointer"] == pointer
+    for field, value, pointer in REFUSED:
+        answer = await person.call("PUT", "/v1/reminder-preferences", {**WISHES, field: value})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["pointer"] == pointer
+    assert await world.run("SELECT 1 FROM reminder_preferences") == []
 
 
 # What is sent, and when
@@ -237,291 +222,3 @@ async def test_another_zone_has_another_tomorrow(world: World) -> None:
     assert [(row.starts_at, row.due_at) for row in left] == [
         (datetime(2027, 2, 5, tzinfo=UTC), datetime(2027, 2, 4, 4, tzinfo=UTC))
     ]
-
-
-# Never for what is not to be
-
-
-async def test_a_cancelled_meeting_is_not_reminded_of(world: World, pair: Pair) -> None:
-    meeting = await booked(pair)
-    with at(TUESDAY, pair.mentor, world=world):
-        await pair.mentor.ok("POST", f"/v1/meetings/{meeting}/cancel")
-    assert await why(world) == ["cancelled"]
-    assert await told(world, THURSDAY - MINUTE) == []
-
-
-async def test_a_moved_meeting_is_reminded_of_at_its_new_time_alone(world: World, pair: Pair) -> None:
-    meeting = await booked(pair)
-    with at(TUESDAY):
-        await move(world, meeting, THURSDAY + DAY)
-    assert await told(world, THURSDAY - HOUR) == []
-    friday = await told(world, THURSDAY + DAY - HOUR)
-    assert len(friday) == 2
-    assert all("Fri 05 Feb 2027, 18:00" in mail["subject"] for mail in friday)
-
-
-async def test_a_meeting_that_is_moved_away_and_back_is_reminded_of_once(world: World, pair: Pair) -> None:
-    meeting = await booked(pair)
-    assert len(await told(world, THURSDAY - DAY)) == 2
-    await world.run("DELETE FROM procrastinate_jobs")  # that mail has arrived
-    with at(THURSDAY - DAY + MINUTE):
-        await move(world, meeting, THURSDAY + 3 * HOUR)
-        await move(world, meeting, THURSDAY)
-    assert await told(world, THURSDAY - DAY + 2 * MINUTE) == []
-    assert len(await told(world, THURSDAY - HOUR)) == 2
-    assert len(await told(world, THURSDAY - 10 * MINUTE)) == 2
-    assert await told(world, THURSDAY + 2 * HOUR) == []
-
-
-async def test_an_ended_mentorship_is_not_reminded_of(world: World, pair: Pair) -> None:
-    await booked(pair)
-    with at(TUESDAY, pair.mentor, world=world):
-        await pair.mentor.ok("POST", f"/v1/pairings/{pair.id}/end")
-    assert await told(world, THURSDAY - HOUR) == []
-    assert await why(world) == ["cancelled"]
-
-
-async def test_who_is_kept_apart_is_not_reminded(world: World, pair: Pair) -> None:
-    await booked(pair)
-    with at(TUESDAY, pair.mentee, world=world):
-        await pair.mentee.ok("POST", "/v1/blocks", {"membership_id": str(pair.mentor.membership_id)})
-    assert await told(world, THURSDAY - HOUR) == []
-
-
-async def test_whose_membership_ended_is_not_reminded(world: World, pair: Pair) -> None:
-    await booked(pair)
-    await world.run("UPDATE membership SET ended_at = now() WHERE id = :id", id=pair.mentee.membership_id)
-    assert [mail["to"] for mail in await told(world, THURSDAY - HOUR)] == [pair.mentor.email]
-
-
-@pytest.fixture
-async def circle(world: World) -> tuple[list[Person], str]:
-    """A lead, two members, and their meeting on Thursday."""
-    with at(TUESDAY):
-        north = await world.organisation()
-        lead = await world.member(north, "Lena Lead", roles=ALL_ROLES)
-        members = [await world.member(north, name) for name in ("Mia One", "Max Two")]
-        made = await world.circle(lead, [lead], members)
-        body = {"starts_at": THURSDAY.isoformat(), "duration_minutes": 45, "zone": "Europe/London"}
-        await lead.ok("POST", f"/v1/pairings/{made['id']}/meetings", body)
-    return [lead, *members], made["id"]
-
-
-async def test_a_circle_is_named_by_its_title(world: World, circle: tuple[list[Person], str]) -> None:
-    people, _ = circle
-    mails = await told(world, THURSDAY - HOUR)
-    assert {mail["to"] for mail in mails if "Reminder" in mail["subject"]} == {one.email for one in people}
-    assert all("Lena" not in mail["subject"] + mail["text"] for mail in mails)
-    assert any(mail["subject"].startswith("Reminder: you meet the circle Practice circle") for mail in mails)
-
-
-async def test_who_left_a_circle_is_not_reminded(world: World, circle: tuple[list[Person], str]) -> None:
-    people, pairing = circle
-    with at(TUESDAY, people[1], world=world):
-        await people[1].ok("POST", f"/v1/pairings/{pairing}/leave")
-    mails = await told(world, THURSDAY - HOUR)
-    assert {mail["to"] for mail in mails} == {people[0].email, people[2].email}
-    assert "left" in await why(world)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "reason"),
-    [
-        ("UPDATE meeting SET status = 'cancelled'", "cancelled"),
-        ("UPDATE meeting SET starts_at = starts_at + interval '5 minutes'", "moved"),
-        ("UPDATE pairing SET status = 'ended'", "ended"),
-        ("DELETE FROM booking", "left"),
-        ("UPDATE participant SET left_at = now()", "left"),
-        (
-            "INSERT INTO block (id, blocker_id, blocked_id, membership_id, created_at) "
-            "SELECT gen_random_uuid(), a.account_id, b.account_id, b.id, now() "
-            "FROM membership a JOIN membership b ON a.id <> b.id LIMIT 1",
-            "apart",
-        ),
-    ],
-)
-async def test_what_nobody_told_of_is_seen_when_it_is_due(
-    world: World, pair: Pair, spoil: str, reason: str
-) -> None:
-    """A restored backup, a room that forgot an event: the worker's own look is the last word."""
-    await booked(pair)
-    await world.run(spoil)
-    assert await told(world, THURSDAY - HOUR) == []
-    assert reason in await why(world)
-
-
-async def test_the_worker_leaves_what_somebody_is_changing(world: World, pair: Pair) -> None:
-    meeting = await booked(pair)
-    async with world.database.transaction() as db:
-        await db.execute(
-            text("UPDATE meeting SET status = 'cancelled' WHERE id = :id"), {"id": UUID(meeting)}
-        )
-        assert await told(world, THURSDAY - HOUR) == [], "it does not wait, and it does not send"
-    assert await told(world, THURSDAY - HOUR) == []
-
-
-# When the worker was away
-
-
-async def test_of_several_that_were_missed_only_the_newest_is_sent(world: World, pair: Pair) -> None:
-    await booked(pair)
-    mails = await told(world, THURSDAY - 5 * MINUTE)
-    assert len(mails) == 2
-    rows = await reminders(world)
-    assert {row.lead_minutes for row in rows if row.sent_at} == {10}
-    assert {row.dropped_why for row in rows if not row.sent_at} == {"superseded"}
-
-
-async def test_nothing_is_sent_of_what_has_begun(world: World, pair: Pair) -> None:
-    await booked(pair)
-    assert await told(world, THURSDAY) == []
-    assert await why(world) == ["too_late"]
-
-
-async def test_a_late_one_waits_for_the_end_of_quiet_hours(world: World) -> None:
-    with at(TUESDAY):
-        pair = await Pair.of(world, lead_minutes=[1440])
-    morning = THURSDAY.replace(hour=20)
-    await booked(pair, morning)
-    assert await told(world, (morning - DAY).replace(hour=23)) == [], "the worker comes back at night"
-    assert {row.due_at for row in await reminders(world)} == {morning.replace(hour=7)}
-    assert len(await told(world, morning.replace(hour=7))) == 2
-
-
-async def test_an_overdue_one_survives_a_change_of_wishes(world: World, pair: Pair) -> None:
-    await booked(pair)
-    with at(THURSDAY - HOUR + MINUTE, pair.mentee, world=world):
-        await pair.mentee.ok("PUT", "/v1/reminder-preferences", {**WISHES, "lead_minutes": [60]})
-    assert len(await told(world, THURSDAY - HOUR + 2 * MINUTE, pair.mentee)) == 1
-
-
-# Changes of mind
-
-
-async def test_other_leads_hold_for_what_is_booked(world: World, pair: Pair) -> None:
-    await booked(pair)
-    with at(TUESDAY, pair.mentee, world=world):
-        await pair.mentee.ok("PUT", "/v1/reminder-preferences", {**WISHES, "lead_minutes": [30, 60]})
-        await pair.mentee.ok("PUT", "/v1/reminder-preferences", {**WISHES, "lead_minutes": [30, 10]})
-    mine = [row for row in await reminders(world) if row.account_id == pair.mentee.account_id]
-    assert {row.lead_minutes: row.dropped_why for row in mine} == {
-        1440: "preferences", 60: "preferences", 30: None, 10: None,
-    }  # fmt: skip
-    assert await told(world, THURSDAY - HOUR, pair.mentee) == []
-    assert len(await told(world, THURSDAY - 30 * MINUTE, pair.mentee)) == 1
-
-
-async def test_a_new_zone_moves_quiet_hours(world: World, pair: Pair) -> None:
-    """18:00 in London is 3:00 in Tokyo, which is told before 22:00 there."""
-    await booked(pair)
-    with at(TUESDAY, pair.mentee, world=world):
-        await pair.mentee.ok("PATCH", "/v1/me", {"zone": "Asia/Tokyo"})
-    mine = [row for row in await reminders(world) if row.account_id == pair.mentee.account_id]
-    evening = THURSDAY.replace(hour=13)
-    assert {row.lead_minutes: row.due_at for row in mine} == {
-        1440: evening - DAY, 60: evening, 10: THURSDAY - 10 * MINUTE,
-    }  # fmt: skip
-
-
-async def test_mail_that_still_waits_is_taken_back(world: World, pair: Pair) -> None:
-    """The mail server was away, and meanwhile the meeting was cancelled, or moved and moved back."""
-    meeting = await booked(pair)
-    sent = {mail["message_id"] for mail in await told(world, THURSDAY - DAY)}
-    with at(THURSDAY - DAY + MINUTE):
-        await move(world, meeting, THURSDAY + 3 * HOUR)
-    assert not [mail for mail in await world.mails() if mail["message_id"] in sent]
-    with at(THURSDAY - DAY - MINUTE):
-        await move(world, meeting, THURSDAY)
-    again = {mail["message_id"] for mail in await told(world, THURSDAY - DAY + 2 * MINUTE)}
-    assert again == sent, "it is the same occasion, and the same mail"
-    with at(THURSDAY - DAY + 3 * MINUTE, pair.mentor, world=world):
-        await pair.mentor.ok("POST", f"/v1/meetings/{meeting}/cancel")
-    assert not [mail for mail in await world.mails() if mail["message_id"] in sent]
-
-
-async def test_mail_that_comes_too_late_is_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
-    delivered: list[Mail] = []
-
-    class Box:
-        async def deliver(self, mail: Mail) -> None:
-            delivered.append(mail)
-
-    monkeypatch.setattr(mail, "_postbox", [Box()])
-    letter = {"to": "a@example.org", "subject": "S", "text": "T", "message_id": "<x@y>"}
-    with at(THURSDAY - MINUTE):
-        await mail.deliver(**letter, until=THURSDAY.isoformat())
-    with at(THURSDAY):
-        await mail.deliver(**letter, until=THURSDAY.isoformat())
-        await mail.deliver(**letter)
-    assert len(delivered) == 2
-
-
-# Many at once
-
-
-async def test_two_workers_send_each_once(world: World, pair: Pair) -> None:
-    for hour in range(12):
-        await booked(pair, THURSDAY + hour * HOUR)
-    second = open_database(world.door.settings.database_url or "", pool=3)
-    before = len(await world.mails())
-    with at(THURSDAY + 10 * HOUR + 55 * MINUTE):
-        counts = await asyncio.gather(*(sending.send_due(one) for one in [world.database, second] * 3))
-    await second.close()
-    mails = (await world.mails())[before:]
-    assert len({mail["message_id"] for mail in mails}) == len(mails)
-    rows = await reminders(world)
-    assert sum(counts) == sum(row.sent_at is not None or row.dropped_at is not None for row in rows)
-    assert len(mails) == sum(row.sent_at is not None for row in rows) > 0
-    assert not [
-        row for row in rows if row.due_at <= THURSDAY + 10 * HOUR and not (row.sent_at or row.dropped_at)
-    ]
-
-
-async def test_one_that_cannot_be_told_keeps_no_other(
-    world: World, pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bad = await booked(pair)
-    await booked(pair, THURSDAY + HOUR)
-    honest = words.of_meeting
-
-    def choosy(one: words.Appointment, zone: str, url: str) -> words.Letter:
-        if str(one.meeting_id) == bad:
-            raise RuntimeError("never")
-        return honest(one, zone, url)
-
-    monkeypatch.setattr(words, "of_meeting", choosy)
-    logged = capture(monkeypatch, sending)
-    refused: set[UUID] = set()
-    with at(THURSDAY - 5 * MINUTE):
-        await sending.send_due(world.database, refused)
-        await sending.send_due(world.database, refused)
-    assert len(logged) == len(refused) == 2
-    sent = {str(row.meeting_id) for row in await reminders(world) if row.sent_at}
-    assert sent == {
-        meeting for meeting in {str(row.meeting_id) for row in await reminders(world)} if meeting != bad
-    }
-
-
-async def test_what_is_long_over_is_forgotten(world: World, pair: Pair) -> None:
-    await booked(pair)
-    await told(world, THURSDAY - DAY)
-    await told(world, THURSDAY)
-    async with world.database.transaction() as db:
-        await queries.clear_away(db, THURSDAY)
-    assert len(await reminders(world)) == 6
-    async with world.database.transaction() as db:
-        await queries.clear_away(db, THURSDAY + MINUTE)
-    assert await reminders(world) == []
-
-
-async def test_the_same_occasion_is_stored_once(world: World) -> None:
-    person = await world.person()
-    row = {
-        "account_id": person.account_id,
-        "kind": Kind.AGENDA.value,
-        "starts_at": TUESDAY,
-        "due_at": TUESDAY,
-    }
-    await world.save(Reminder(**row))
-    with pytest.raises(Exception, match="uq_reminder_occasion"):
-        await world.save(Reminder(**row))

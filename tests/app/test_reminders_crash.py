@@ -32,8 +32,6 @@ from tests.world import World, slot
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 ROOT: Final = Path(__file__).parents[2]
-FULL: Final = bool(os.environ.get("MENTORSPAN_FULL"))
-MEETINGS: Final = 60 if FULL else 12
 SLOW: Final = (0.2, 0.5)
 """Between taking a letter in and saying so, seconds."""
 
@@ -104,12 +102,12 @@ class Worker:
         the_watchdog().release(self.process.pid)
 
 
-async def furnish(world: World) -> int:
-    """Two people with many meetings ahead, whose reminders are due within seconds; returns how many."""
+async def furnish(world: World, meetings: int, span: timedelta) -> int:
+    """Two people with many meetings ahead, whose reminders are due within a span; returns how many."""
     pair = await Pair.of(world, lead_minutes=[5], channels=["mail"])
     start = clock.now() + timedelta(hours=1)
     async with world.database.transaction() as db:
-        for number in range(MEETINGS):
+        for number in range(meetings):
             meeting = slot(pair.mentee, pair.id, start + timedelta(hours=number), status="booked")
             during = Range(meeting.starts_at, meeting.ends_at, bounds="[)")
             db.add(meeting)
@@ -118,10 +116,8 @@ async def furnish(world: World) -> int:
                 db.add(Booking(meeting_id=meeting.id, account_id=who.account_id, during=during))
             emit(db, MeetingBooked(meeting_id=meeting.id, by_account_id=pair.mentor.account_id))
     await world.run("DELETE FROM procrastinate_jobs")
-    await world.run(
-        "UPDATE reminder SET due_at = now() + random() * :span", span=timedelta(seconds=MEETINGS / 5)
-    )
-    return 2 * MEETINGS
+    await world.run("UPDATE reminder SET due_at = now() + random() * :span", span=span)
+    return 2 * meetings
 
 
 async def settled(world: World) -> bool:
@@ -151,13 +147,15 @@ async def verdict(world: World, kept: SlowSink, expected: int) -> list[str]:
     return found
 
 
-async def play(world: World, place: Path, kills: int, *, seconds: float, fault: str = "none") -> list[str]:
+async def play(
+    world: World, place: Path, kills: int, *, meetings: int = 12, patience: float = 0.5, fault: str = "none"
+) -> list[str]:
     """Kill a worker so often while letters come in, then let one finish."""
     dice = random.Random(int(os.environ.get("MENTORSPAN_SEED", time.time_ns() % 10**6)))
     place.mkdir(exist_ok=True)
-    expected = await furnish(world)
+    expected = await furnish(world, meetings, timedelta(seconds=meetings / 2))
     async with sink() as (kept, port):
-        worker = Worker(world.door.settings, port, place, seconds, fault)
+        worker = Worker(world.door.settings, port, place, patience, fault)
         struck: list[int] = []
         try:
             while len(struck) < kills:
@@ -190,16 +188,21 @@ async def _until_heard(kept: SlowSink, worker: Worker) -> None:
 
 
 async def test_the_worker_is_killed_in_the_middle(world: World, tmp_path: Path) -> None:
-    """In the long run ten times, and as the product is; here three times, and impatient."""
-    kills, seconds = (10, 0.0) if FULL else (3, 0.5)
-    assert await play(world, tmp_path / "worker", kills, seconds=seconds) == []
+    assert await play(world, tmp_path / "worker", 3) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+async def test_the_worker_is_killed_ten_times(world: World, tmp_path: Path) -> None:
+    """The product as it is, which takes half a minute of silence for death."""
+    assert await play(world, tmp_path / "worker", 10, meetings=80, patience=0.0) == []
 
 
 async def test_an_id_that_is_made_when_sending_is_noticed(world: World, tmp_path: Path) -> None:
-    found = await play(world, tmp_path / "worker", 1, seconds=0.5, fault="id_when_sent")
+    found = await play(world, tmp_path / "worker", 1, fault="id_when_sent")
     assert any(each.startswith("doubled") for each in found)
 
 
 async def test_marking_before_the_mail_is_made_is_noticed(world: World, tmp_path: Path) -> None:
-    found = await play(world, tmp_path / "worker", 0, seconds=0.5, fault="marked_first")
+    found = await play(world, tmp_path / "worker", 0, fault="marked_first")
     assert any(each.startswith("lost") for each in found)

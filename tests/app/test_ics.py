@@ -34,9 +34,14 @@ def made(**fields: Any) -> Entry:
     return Entry(**{**given, **fields})
 
 
+def parsed(text: str) -> Any:
+    """The whole of it, as `icalendar` reads it."""
+    return icalendar.Calendar.from_ical(text)
+
+
 def event(text: str) -> Any:
     """The one event, as `icalendar` reads it."""
-    (found,) = icalendar.Calendar.from_ical(text).walk("VEVENT")
+    (found,) = parsed(text).walk("VEVENT")
     return found
 
 
@@ -66,7 +71,7 @@ def test_a_strict_parser_of_another_project_accepts_an_invitation() -> None:
 
 def test_icalendar_reads_the_same() -> None:
     text = ics.message("REQUEST", [made()])
-    assert icalendar.Calendar.from_ical(text)["METHOD"] == "REQUEST"
+    assert parsed(text)["METHOD"] == "REQUEST"
     found = event(text)
     conference = found["CONFERENCE"]
     assert str(conference) == LINK
@@ -86,7 +91,7 @@ def test_icalendar_reads_the_same() -> None:
 
 def test_a_cancellation_says_so_twice() -> None:
     text = ics.message("CANCEL", [made(status="CANCELLED", sequence=3)])
-    assert icalendar.Calendar.from_ical(text)["METHOD"] == "CANCEL"
+    assert parsed(text)["METHOD"] == "CANCEL"
     found = event(text)
     assert (found["STATUS"], found["SEQUENCE"], found["TRANSP"]) == ("CANCELLED", 3, "TRANSPARENT")
     assert IcsCalendarStream.calendar_from_ics(text).events[0].sequence == 3
@@ -94,7 +99,7 @@ def test_a_cancellation_says_so_twice() -> None:
 
 def test_a_feed_says_how_often_to_ask() -> None:
     text = ics.feed([made(organiser=None, attendees=())], name="Mentorspan")
-    read = icalendar.Calendar.from_ical(text)
+    read = parsed(text)
     assert "METHOD" not in read
     assert str(read["X-WR-CALNAME"]) == str(read["NAME"]) == "Mentorspan"
     assert "REFRESH-INTERVAL;VALUE=DURATION:PT1H" in lines(text)
@@ -188,8 +193,7 @@ def weekly(**fields: Any) -> Entry:
 
 
 def instances(text: str) -> list[datetime]:
-    calendar = icalendar.Calendar.from_ical(text)
-    found = of(calendar).between(datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
+    found = of(parsed(text)).between(datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
     return sorted(one["DTSTART"].dt.astimezone(UTC) for one in found)
 
 
@@ -225,7 +229,7 @@ def test_vtimezone_says_what_the_zone_does(zone: str) -> None:
     """Read by its own rules: the newest observance that began holds."""
     entry = weekly(zone=zone)
     text = ics.message("REQUEST", [entry])
-    (component,) = icalendar.Calendar.from_ical(text).walk("VTIMEZONE")
+    (component,) = parsed(text).walk("VTIMEZONE")
     steps = sorted(
         (part["DTSTART"].dt - part["TZOFFSETFROM"].td, part["TZOFFSETTO"].td)
         for part in component.walk()

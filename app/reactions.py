@@ -47,7 +47,11 @@ REACTIONS: Reactions = {
     PairingAccepted: [chat.pairing_accepted, notifications.pairing_accepted],
     PairingDeclined: [notifications.pairing_declined],
     PairingEnded: [scheduling.pairing_ended, chat.pairing_ended],
-    ParticipantWentAway: [scheduling.participant_left, chat.participant_left],
+    ParticipantWentAway: [
+        scheduling.participant_left,
+        chat.participant_left,
+        notifications.participant_left,
+    ],
     MeetingProposed: [notifications.meeting_changed],
     MeetingBooked: [chat.meeting_booked, notifications.meeting_changed],
     MeetingDeclined: [notifications.meeting_changed],

@@ -1,7 +1,7 @@
 """Calendar objects: read by parsers of other projects, and whole whatever people write into them."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from recurring_ical_events import of
 
 from app.calendars import ics
 from app.calendars.ics import Attendee, Entry, Organiser
+from app.calendars.vavailability import DAYS, Hours, vavailability
 
 LINK = "https://mentor.example.org/meetings/0192f3c0-5a4e-7b1c-9d2e-3f4a5b6c7d8e"
 UID = "0192f3c0-5a4e-7b1c-9d2e-3f4a5b6c7d8e@mentor.example.org"
@@ -248,3 +249,48 @@ def test_the_second_of_two_equal_hours_is_said_in_utc() -> None:
     assert ics.moment("DTSTART", first, "Europe/London") == "DTSTART;TZID=Europe/London:20261025T013000"
     second = first + timedelta(hours=1)
     assert ics.moment("DTSTART", second, "Europe/London") == "DTSTART:20261025T013000Z"
+
+
+# One's own hours
+
+
+def test_hours_are_what_was_said_on_every_day() -> None:
+    """Each day is read back from the object by its rules, and compared with what was meant."""
+    morning, evening = Hours(time(9), time(12, 30)), Hours(time(20), None)
+    weekly = {"MO": [morning, evening], "FR": [morning]}
+    overrides = {date(2027, 3, 8): [], date(2027, 3, 9): [evening], date(2027, 3, 12): [evening, morning]}
+    text = vavailability(
+        uid=UID, stamp=made().stamp, zone="Europe/London", since=date(2027, 3, 3), weekly=weekly,
+        overrides=overrides,
+    )  # fmt: skip
+    (found,) = parsed(text).walk("VAVAILABILITY")
+    assert found["BUSYTYPE"] == "BUSY-UNAVAILABLE"
+    parts = found.walk("AVAILABLE")
+    assert len({str(part["UID"]) for part in parts}) == len(parts)
+    told: dict[date, set[tuple[str, str]]] = {}
+    for part in parts:
+        starts, length = part["DTSTART"].dt, part["DTEND"].dt - part["DTSTART"].dt
+        assert str(starts.tzinfo) == "Europe/London"
+        rule = part.get("RRULE")
+        exceptions = part.get("EXDATE", [])
+        exceptions = exceptions if isinstance(exceptions, list) else [exceptions]
+        gone = {each.dt.date() for one in exceptions for each in one.dts}
+        for week in range(8 if rule else 1):
+            at = starts + timedelta(weeks=week)
+            assert not rule or DAYS[at.weekday()] in rule["BYDAY"]
+            if at.date() not in gone:
+                told.setdefault(at.date(), set()).add((f"{at:%H:%M}", f"{at + length:%H:%M}"))
+    day = date(2027, 3, 3)
+    while day < date(2027, 4, 20):
+        meant = overrides.get(day, weekly.get(DAYS[day.weekday()], []))
+        spans = {(f"{one.start:%H:%M}", f"{one.end or time():%H:%M}") for one in meant}
+        assert told.get(day, set()) == spans, day
+        day += timedelta(days=1)
+
+
+def test_nobody_available_is_said_too() -> None:
+    text = vavailability(
+        uid=UID, stamp=made().stamp, zone="Asia/Kathmandu", since=date(2027, 3, 3), weekly={}, overrides={}
+    )
+    (found,) = parsed(text).walk("VAVAILABILITY")
+    assert found.walk("AVAILABLE") == []

@@ -20,6 +20,7 @@ OTHER_DOORS = {
     "recordings/storage": "the files of takes, on disk",
     "chat/access": "who may write, hear and be named",
     "calendars/ics": "what calendars are told: pure",
+    "calendars/vavailability": "one's own hours for other calendars: pure",
     "calendars/replies": "what calendars answer: pure",
     "calendars/addresses": "the addresses in both: pure",
     "calendars/invitations": "who is told what when something happens: a verb file of its own beside service",

@@ -51,7 +51,12 @@ REACTIONS: Reactions = {
     PairingAccepted: [chat.pairing_accepted, notifications.pairing_accepted],
     PairingDeclined: [notifications.pairing_declined],
     PairingEnded: [scheduling.pairing_ended, chat.pairing_ended],
-    ParticipantWentAway: [scheduling.participant_left, chat.participant_left, reminding.participant_left],
+    ParticipantWentAway: [
+        scheduling.participant_left,
+        chat.participant_left,
+        notifications.participant_left,
+        reminding.participant_left,
+    ],
     MeetingProposed: [notifications.meeting_changed],
     MeetingBooked: [chat.meeting_booked, notifications.meeting_changed, reminding.meeting_booked],
     MeetingDeclined: [notifications.meeting_changed],

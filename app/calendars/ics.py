@@ -91,12 +91,20 @@ def feed(entries: Iterable[Entry], *, name: str, refresh: str = "PT1H") -> str:
 
 
 def _calendar(head: Iterable[str], entries: Sequence[Entry]) -> str:
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODUCT}", "CALSCALE:GREGORIAN", *head]
+    lines = list(head)
     for zone in sorted({entry.zone for entry in entries if entry.zone}):
-        lines += zone_lines(zone, [entry for entry in entries if entry.zone == zone])
+        here = [entry for entry in entries if entry.zone == zone]
+        times = [at for one in here for at in (one.start, one.end, *one.added, *one.left_out)]
+        lines += zone_lines(zone, times, repeats=any(one.rule for one in here))
     for entry in entries:
         lines += _event(entry)
-    return written([*lines, "END:VCALENDAR"])
+    return stream(lines)
+
+
+def stream(lines: Iterable[str]) -> str:
+    """A whole calendar object of these lines."""
+    head = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODUCT}", "CALSCALE:GREGORIAN"]
+    return written([*head, *lines, "END:VCALENDAR"])
 
 
 def written(lines: Iterable[str]) -> str:
@@ -213,12 +221,10 @@ def moment(name: str, at: datetime, zone: str | None) -> str:
     return f"{name};TZID={_matching(_ZONE, zone)}:{_wall(at)}"
 
 
-def zone_lines(name: str, entries: Sequence[Entry]) -> Iterator[str]:
-    """VTIMEZONE with every change of the clocks from a year before these begin until long after."""
+def zone_lines(name: str, around: Iterable[datetime], *, repeats: bool) -> Iterator[str]:
+    """VTIMEZONE with every change of the clocks from a year before these times until long after."""
     zone = ZoneInfo(_matching(_ZONE, name))
-    times = [_aware(at, zone) for entry in entries for at in (entry.start, entry.end)]
-    times += [_aware(at, zone) for entry in entries for at in (*entry.added, *entry.left_out)]
-    repeats = any(entry.rule for entry in entries)
+    times = [_aware(at, zone) for at in around]
     first = min(times) - _BEYOND
     last = max(times) + (_MOST_AHEAD if repeats else _BEYOND)
     yield "BEGIN:VTIMEZONE"

@@ -86,6 +86,20 @@ async def write(
     return made
 
 
+async def withdraw(
+    db: AsyncSession, meeting: Meeting, pairing: Pairing, leaver: Membership
+) -> Invitation | None:
+    """What takes a meeting out of the calendar of someone who left, when it is there (RFC 5546, 3.2.5)."""
+    known = (await queries.invitations(db, meeting.id)).get(leaver.account_id)
+    if known is None:
+        return None
+    known.sequence = max(meeting.sequence, known.sequence + 1)
+    email = (await accounts.emails_of(db, {leaver.account_id}))[leaver.account_id]
+    apart = await blocks.apart_from(db, leaver.account_id)
+    about = _About(meeting, pairing, leaver, email, apart, {})
+    return _invitation(db.info.get("keys"), about, known.sequence, Happening.CANCELLED)
+
+
 @dataclass(frozen=True, slots=True)
 class _About:
     meeting: Meeting
@@ -111,6 +125,7 @@ def _invitation(keys: KeyRing | None, about: _About, sequence: int, happening: H
     method: ics.Method = "CANCEL" if cancelled else "REQUEST"
     full = replace(
         shown,
+        status="CANCELLED" if cancelled else shown.status,
         sequence=sequence,
         stamp=clock.now(),
         organiser=organiser,
@@ -124,7 +139,10 @@ def _invitation(keys: KeyRing | None, about: _About, sequence: int, happening: H
 def _attendees(about: _About, host: str, *, asks: bool) -> list[ics.Attendee]:
     """Everyone in it: the reader by their own address, and nobody else by one that mail reaches."""
     made = []
-    for row in about.pairing.people().values():
+    people = about.pairing.people()
+    if about.reader.id not in people:
+        return [ics.Attendee(about.email, about.reader.name)]
+    for row in people.values():
         if row.account_id in about.apart:
             continue
         status = _status(about, row)

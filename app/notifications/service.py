@@ -19,7 +19,7 @@ from app.organisations import queries as organisations
 from app.organisations.events import PartnershipProposed
 from app.organisations.models import Membership
 from app.pairings import queries as pairings
-from app.pairings.events import PairingAccepted, PairingDeclined, PairingProposed
+from app.pairings.events import PairingAccepted, PairingDeclined, PairingProposed, ParticipantWentAway
 from app.pairings.models import Kind, Pairing, Part
 from app.safeguarding.events import ReportFiled
 from app.scheduling import queries as scheduling
@@ -155,6 +155,19 @@ def _words(event: MeetingChange, by: str | None, starts_at: datetime, zone: str)
         case MeetingMoved():
             moved = f"{by} moved your meeting" if by else "Moved: your meeting"
             return f"{moved} to {now}, from {when(event.starts_at, zone)}"
+
+
+async def participant_left(db: AsyncSession, event: ParticipantWentAway) -> None:
+    """Whoever left a circle is rid of its meetings in their calendar, too."""
+    pairing = await pairings.one(db, event.pairing_id)
+    leaver = next(part.person for part in pairing.participants if part.membership_id in event.membership_ids)
+    for meeting in await scheduling.open_of_pairing(db, pairing.id):
+        invitation = await invitations.withdraw(db, meeting, pairing, leaver)
+        if invitation is not None:
+            sentence = (
+                f"You left {pairing.title}, and so its meeting on {_when(meeting.starts_at, leaver.zone)}"
+            )
+            await _mail(db, {leaver.account_id: sentence}, "/meetings", {leaver.account_id: invitation})
 
 
 async def calendar_said_no(db: AsyncSession, event: CalendarSaidNo) -> None:

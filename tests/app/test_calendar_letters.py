@@ -2,7 +2,7 @@
 
 import string
 from datetime import UTC, datetime
-from email.message import EmailMessage, MIMEPart
+from email.message import EmailMessage
 from uuid import UUID, uuid4
 
 import icalendar
@@ -48,7 +48,7 @@ def _exchange() -> bytes:
 
 def _mixed(payload: bytes, kind: str, **parameters: str) -> bytes:
     """In a multipart/mixed, encoded as base64, beside a message in two forms."""
-    message, body, part = EmailMessage(), EmailMessage(), MIMEPart()
+    message, body, part = EmailMessage(), EmailMessage(), EmailMessage()
     message["From"], message["To"] = "priya@example.org", TO
     body.set_content("Yes.")
     body.add_alternative("<p>Yes.</p>", subtype="html")

@@ -192,7 +192,8 @@ async def test_whoever_wants_no_invitations_gets_plain_mails(world: World) -> No
     await world.run("DELETE FROM procrastinate_jobs")
     await world.meet(mentee, mentor, pairing["id"])
     sent = await world.mails()
-    assert [(each["to"], each["calendar"]) for each in sent] == [(mentor.email, None), (mentee.email, None)]
+    assert [each["to"] for each in sent] == [mentor.email, mentee.email]
+    assert not any(each["calendar"] for each in sent)
 
 
 async def test_what_stands_in_a_calendar_is_kept_right_all_the_same(met: Met) -> None:
@@ -231,6 +232,28 @@ async def test_a_block_takes_the_name_out_of_a_circle(world: World) -> None:
         attendees = event(mailed)["ATTENDEE"]
         assert sorted(one.params["CN"] for one in attendees) == names
         assert ("Right" in str(mailed)) is ("Right" in names)
+
+
+async def test_who_leaves_a_circle_is_rid_of_its_meetings(world: World) -> None:
+    place = await world.organisation()
+    lead, stays, leaves = [await world.member(place, name) for name in ("Lead", "Stays", "Leaves")]
+    coordinator = await world.member(place, "Cora", roles=ALL_ROLES)
+    circle = await world.circle(coordinator, [lead], [stays, leaves])
+    times = [clock.now() + timedelta(days=days) for days in (1, 2)]
+    met = [await lead.ok("POST", f"/v1/pairings/{circle['id']}/meetings", meeting(at)) for at in times]
+    await leaves.ok("POST", f"/v1/pairings/{circle['id']}/leave")
+    sent = [each for each in await world.mails(leaves.email) if each["calendar"]]
+    methods = [each["calendar"]["method"] for each in sent]
+    assert methods == ["REQUEST", "REQUEST", "CANCEL", "CANCEL"]
+    assert {event(each)["UID"] for each in sent[2:]} == {f"{one['id']}@localhost" for one in met}
+    for each in sent[2:]:
+        found = event(each)
+        assert (found["STATUS"], found["SEQUENCE"]) == ("CANCELLED", 1)
+        assert found["ATTENDEE"] == f"mailto:{leaves.email}"
+    await lead.ok("POST", f"/v1/meetings/{met[0]['id']}/cancel")
+    assert len([each for each in await world.mails(leaves.email) if each["calendar"]]) == 4
+    newest = [each for each in await world.mails(stays.email) if each["calendar"]][-1]
+    assert (newest["calendar"]["method"], event(newest)["SEQUENCE"]) == ("CANCEL", 2)
 
 
 # What a real server receives

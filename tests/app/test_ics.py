@@ -1,7 +1,7 @@
 """Calendar objects: read by parsers of other projects, and whole whatever people write into them."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from recurring_ical_events import of
 
 from app.calendars import ics
 from app.calendars.ics import Attendee, Entry, Organiser
+from app.calendars.vavailability import DAYS, Hours, vavailability
 
 LINK = "https://mentor.example.org/meetings/0192f3c0-5a4e-7b1c-9d2e-3f4a5b6c7d8e"
 UID = "0192f3c0-5a4e-7b1c-9d2e-3f4a5b6c7d8e@mentor.example.org"
@@ -34,9 +35,14 @@ def made(**fields: Any) -> Entry:
     return Entry(**{**given, **fields})
 
 
+def parsed(text: str) -> Any:
+    """The whole of it, as `icalendar` reads it."""
+    return icalendar.Calendar.from_ical(text)
+
+
 def event(text: str) -> Any:
     """The one event, as `icalendar` reads it."""
-    (found,) = icalendar.Calendar.from_ical(text).walk("VEVENT")
+    (found,) = parsed(text).walk("VEVENT")
     return found
 
 
@@ -66,7 +72,7 @@ def test_a_strict_parser_of_another_project_accepts_an_invitation() -> None:
 
 def test_icalendar_reads_the_same() -> None:
     text = ics.message("REQUEST", [made()])
-    assert icalendar.Calendar.from_ical(text)["METHOD"] == "REQUEST"
+    assert parsed(text)["METHOD"] == "REQUEST"
     found = event(text)
     conference = found["CONFERENCE"]
     assert str(conference) == LINK
@@ -86,7 +92,7 @@ def test_icalendar_reads_the_same() -> None:
 
 def test_a_cancellation_says_so_twice() -> None:
     text = ics.message("CANCEL", [made(status="CANCELLED", sequence=3)])
-    assert icalendar.Calendar.from_ical(text)["METHOD"] == "CANCEL"
+    assert parsed(text)["METHOD"] == "CANCEL"
     found = event(text)
     assert (found["STATUS"], found["SEQUENCE"], found["TRANSP"]) == ("CANCELLED", 3, "TRANSPARENT")
     assert IcsCalendarStream.calendar_from_ics(text).events[0].sequence == 3
@@ -94,7 +100,7 @@ def test_a_cancellation_says_so_twice() -> None:
 
 def test_a_feed_says_how_often_to_ask() -> None:
     text = ics.feed([made(organiser=None, attendees=())], name="Mentorspan")
-    read = icalendar.Calendar.from_ical(text)
+    read = parsed(text)
     assert "METHOD" not in read
     assert str(read["X-WR-CALNAME"]) == str(read["NAME"]) == "Mentorspan"
     assert "REFRESH-INTERVAL;VALUE=DURATION:PT1H" in lines(text)
@@ -188,8 +194,7 @@ def weekly(**fields: Any) -> Entry:
 
 
 def instances(text: str) -> list[datetime]:
-    calendar = icalendar.Calendar.from_ical(text)
-    found = of(calendar).between(datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
+    found = of(parsed(text)).between(datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
     return sorted(one["DTSTART"].dt.astimezone(UTC) for one in found)
 
 
@@ -225,7 +230,7 @@ def test_vtimezone_says_what_the_zone_does(zone: str) -> None:
     """Read by its own rules: the newest observance that began holds."""
     entry = weekly(zone=zone)
     text = ics.message("REQUEST", [entry])
-    (component,) = icalendar.Calendar.from_ical(text).walk("VTIMEZONE")
+    (component,) = parsed(text).walk("VTIMEZONE")
     steps = sorted(
         (part["DTSTART"].dt - part["TZOFFSETFROM"].td, part["TZOFFSETTO"].td)
         for part in component.walk()
@@ -244,3 +249,48 @@ def test_the_second_of_two_equal_hours_is_said_in_utc() -> None:
     assert ics.moment("DTSTART", first, "Europe/London") == "DTSTART;TZID=Europe/London:20261025T013000"
     second = first + timedelta(hours=1)
     assert ics.moment("DTSTART", second, "Europe/London") == "DTSTART:20261025T013000Z"
+
+
+# One's own hours
+
+
+def test_hours_are_what_was_said_on_every_day() -> None:
+    """Each day is read back from the object by its rules, and compared with what was meant."""
+    morning, evening = Hours(time(9), time(12, 30)), Hours(time(20), None)
+    weekly = {"MO": [morning, evening], "FR": [morning]}
+    overrides = {date(2027, 3, 8): [], date(2027, 3, 9): [evening], date(2027, 3, 12): [evening, morning]}
+    text = vavailability(
+        uid=UID, stamp=made().stamp, zone="Europe/London", since=date(2027, 3, 3), weekly=weekly,
+        overrides=overrides,
+    )  # fmt: skip
+    (found,) = parsed(text).walk("VAVAILABILITY")
+    assert found["BUSYTYPE"] == "BUSY-UNAVAILABLE"
+    parts = found.walk("AVAILABLE")
+    assert len({str(part["UID"]) for part in parts}) == len(parts)
+    told: dict[date, set[tuple[str, str]]] = {}
+    for part in parts:
+        starts, length = part["DTSTART"].dt, part["DTEND"].dt - part["DTSTART"].dt
+        assert str(starts.tzinfo) == "Europe/London"
+        rule = part.get("RRULE")
+        exceptions = part.get("EXDATE", [])
+        exceptions = exceptions if isinstance(exceptions, list) else [exceptions]
+        gone = {each.dt.date() for one in exceptions for each in one.dts}
+        for week in range(8 if rule else 1):
+            at = starts + timedelta(weeks=week)
+            assert not rule or DAYS[at.weekday()] in rule["BYDAY"]
+            if at.date() not in gone:
+                told.setdefault(at.date(), set()).add((f"{at:%H:%M}", f"{at + length:%H:%M}"))
+    day = date(2027, 3, 3)
+    while day < date(2027, 4, 20):
+        meant = overrides.get(day, weekly.get(DAYS[day.weekday()], []))
+        spans = {(f"{one.start:%H:%M}", f"{one.end or time():%H:%M}") for one in meant}
+        assert told.get(day, set()) == spans, day
+        day += timedelta(days=1)
+
+
+def test_nobody_available_is_said_too() -> None:
+    text = vavailability(
+        uid=UID, stamp=made().stamp, zone="Asia/Kathmandu", since=date(2027, 3, 3), weekly={}, overrides={}
+    )
+    (found,) = parsed(text).walk("VAVAILABILITY")
+    assert found.walk("AVAILABLE") == []

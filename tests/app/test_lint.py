@@ -46,6 +46,7 @@ OTHER_DOORS = {
     "notifications/sending": "what is due: the worker's verb, not a caller's",
     "notifications/nudging": "what has gone quiet: the worker's verb, not a caller's",
     "calendars/ics": "what calendars are told: pure",
+    "calendars/vavailability": "one's own hours for other calendars: pure",
     "calendars/replies": "what calendars answer: pure",
     "calendars/addresses": "the addresses in both: pure",
     "calendars/invitations": "who is told what when something happens: a verb file of its own beside service",

@@ -1,5 +1,7 @@
 """Rows of the visibility matrix: calendars, their answers, and the secret addresses of feeds."""
 
+from typing import Any
+
 from app.calendars.models import CalendarFeed, MeetingInvitation, MeetingReply
 from app.core import clock, crypto
 from app.scheduling.models import Meeting
@@ -18,7 +20,7 @@ async def feed_of(house: House, person: Person) -> str:
 
 async def said(house: House, meeting: Meeting, person: Person, status: str = "accepted") -> None:
     """Someone's calendar has answered."""
-    ids = {"meeting_id": meeting.id, "account_id": person.account_id}
+    ids: dict[str, Any] = {"meeting_id": meeting.id, "account_id": person.account_id}
     reply = MeetingReply(**ids, status=status, sequence=0, at=clock.now())
     await house.world.save(MeetingInvitation(**ids, sequence=0, asked=0), reply)
 

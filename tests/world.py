@@ -186,8 +186,8 @@ class World:
             done: Any = await db.execute(text(sql), values)
             return list(done) if done.returns_rows else []
 
-    async def mails(self, to: str | None = None) -> list[dict[str, str]]:
-        """Mail that waits to be sent, oldest first: to, subject, text."""
+    async def mails(self, to: str | None = None) -> list[dict[str, Any]]:
+        """Mail that waits to be sent, oldest first: what `app.core.mail.Mail` holds."""
         rows = await self.run("SELECT args FROM procrastinate_jobs WHERE task_name = 'mail.send' ORDER BY id")
         return [row.args for row in rows if to is None or row.args["to"] == to]
 

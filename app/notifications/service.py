@@ -165,7 +165,7 @@ async def participant_left(db: AsyncSession, event: ParticipantWentAway) -> None
         invitation = await invitations.withdraw(db, meeting, pairing, leaver)
         if invitation is not None:
             sentence = (
-                f"You left {pairing.title}, and so its meeting on {_when(meeting.starts_at, leaver.zone)}"
+                f"You left {pairing.title}, and so its meeting on {when(meeting.starts_at, leaver.zone)}"
             )
             await _mail(db, {leaver.account_id: sentence}, "/meetings", {leaver.account_id: invitation})
 

@@ -39,6 +39,8 @@ OTHER_DOORS = {
     "recordings/expiry": "what ends by itself: the worker's verb, not a caller's",
     "recordings/ranges": "parts of files: pure",
     "recordings/storage": "the files of takes, on disk",
+    "series/recurrence": "what a rule means in a zone: pure",
+    "series/rules": "which recurrence rules are taken: pure",
     "chat/access": "who may write, hear and be named",
     "notifications/due": "when reminders are due: pure",
     "notifications/words": "what mails say: pure",

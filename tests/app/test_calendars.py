@@ -1,108 +1,23 @@
-"""Invitations by mail through their life, what calendars answer, and who may not answer for whom."""
+"""Invitations by mail through their life, and what a real mail server receives of them."""
 
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import icalendar
 import pytest
-import time_machine
 from ical.calendar_stream import IcsCalendarStream
 from sqlalchemy import select
 
-from app.calendars import addresses, service
-from app.calendars.models import MeetingInvitation, MeetingReply
-from app.calendars.service import Taken
+from app.calendars.models import MeetingInvitation
 from app.core import clock, mail
-from app.core.db import emit
-from app.scheduling import queries as scheduling
-from app.scheduling.events import MeetingEdited, MeetingMoved
+from app.scheduling.events import MeetingEdited
 from app.settings import get_settings
-from tests.app.house import House
-from tests.app.letters import letter, object_of, reply
+from tests.app.met import Met, event, invitations, met, moved, with_a_calendar_address
 from tests.app.test_notifications import Keeper, keeper, until, working
-from tests.logs import capture
-from tests.world import ALL_ROLES, Person, World, meeting
+from tests.world import ALL_ROLES, World, meeting
 
-__all__ = ["keeper"]
-pytestmark = pytest.mark.database
-ADDRESS = "calendar@mail.example.org"
-SETTINGS = {"calendar_address": ADDRESS, "mail_from": "Mentorspan <no-reply@mail.example.org>"}
-
-
-@pytest.fixture(autouse=True)
-def _with_a_calendar_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in SETTINGS.items():
-        monkeypatch.setattr(get_settings(), name, value)
-
-
-class Met:
-    """A mentee and a mentor of two organisations with a booked meeting, and their mails so far."""
-
-    def __init__(self, world: World, mentee: Person, mentor: Person, booked: Any) -> None:
-        self.world, self.mentee, self.mentor, self.booked = world, mentee, mentor, booked
-
-    async def mails(self, person: Person) -> list[Any]:
-        return [each for each in await self.world.mails(person.email) if each["calendar"]]
-
-    async def newest(self, person: Person) -> Any:
-        """The event of the newest invitation that someone got."""
-        return event((await self.mails(person))[-1])
-
-    def address(self, person: Person) -> str:
-        subject = UUID(self.booked["id"])
-        token = addresses.token(self.world.door.keys.refresh, subject, person.account_id)
-        return addresses.reply_address(ADDRESS, token)
-
-    async def answer(self, person: Person, status: str = "ACCEPTED", **how: Any) -> Taken:
-        """A mail that this person's calendar sends, spoilt as asked."""
-        to = how.pop("to", self.address(person))
-        uid = how.pop("uid", f"{self.booked['id']}@localhost")
-        return await self.send(reply(uid, how.pop("attendee", person.email), to, status, **how))
-
-    async def send(self, raw: bytes) -> Taken:
-        async with self.world.database.transaction() as db:
-            return await service.take_in(db, raw, self.world.door.keys)
-
-    async def said(self, person: Person) -> list[tuple[bool, str, bool]]:
-        """Whether it was mine, what was said, whether it is outdated."""
-        found = await person.ok("GET", f"/v1/meetings/{self.booked['id']}/replies")
-        return [(row["is_me"], row["status"], row["outdated"]) for row in found["items"]]
-
-    async def happens(self, change: dict[str, Any], happened: Any) -> None:
-        """What another room does to the meeting."""
-        async with self.world.database.transaction() as db:
-            row = await scheduling.one(db, UUID(self.booked["id"]))
-            for name, value in change.items():
-                setattr(row, name, value)
-            emit(db, happened)
-
-
-def event(letter: Any) -> Any:
-    (found,) = icalendar.Calendar.from_ical(letter["calendar"]["text"]).walk("VEVENT")
-    return found
-
-
-@pytest.fixture
-async def met(world: World) -> Met:
-    mentee, mentor = await world.two()
-    pairing = await world.pair(mentee, mentor)
-    await world.run("DELETE FROM procrastinate_jobs")
-    asked = await mentee.ok(
-        "POST", f"/v1/pairings/{pairing['id']}/meetings", meeting(clock.now() + timedelta(days=2))
-    )
-    assert [each["calendar"] for each in await world.mails()] == [None], "only what is booked is invited"
-    await world.run("DELETE FROM procrastinate_jobs")
-    return Met(world, mentee, mentor, await mentor.ok("POST", f"/v1/meetings/{asked['id']}/accept"))
-
-
-def moved(met: Met, by: Person | None = None) -> MeetingMoved:
-    return MeetingMoved(
-        meeting_id=UUID(met.booked["id"]),
-        by_account_id=by and by.account_id,
-        starts_at=datetime.fromisoformat(met.booked["starts_at"]),
-        ends_at=datetime.fromisoformat(met.booked["ends_at"]),
-    )
+__all__ = ["keeper", "met", "with_a_calendar_address"]
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("with_a_calendar_address")]
 
 
 # What is sent
@@ -210,7 +125,7 @@ async def test_without_a_calendar_address_nobody_is_asked_to_answer(
     mentee, mentor = await world.two()
     pairing = await world.pair(mentee, mentor)
     await world.meet(mentee, mentor, pairing["id"])
-    (mailed,) = [each for each in await world.mails(mentee.email) if each["calendar"]]
+    (mailed,) = await invitations(world, mentee)
     assert mailed["reply_to"] is None
     assert event(mailed)["ORGANIZER"] == "mailto:no-reply@mail.example.org"
     assert {one.params["RSVP"] for one in event(mailed)["ATTENDEE"]} == {"FALSE"}
@@ -228,7 +143,7 @@ async def test_a_block_takes_the_name_out_of_a_circle(world: World) -> None:
         (right, ["Lead", "Right"]),
         (lead, ["Lead", "Left", "Right"]),
     ):
-        (mailed,) = [each for each in await world.mails(person.email) if each["calendar"]]
+        (mailed,) = await invitations(world, person)
         attendees = event(mailed)["ATTENDEE"]
         assert sorted(one.params["CN"] for one in attendees) == names
         assert ("Right" in str(mailed)) is ("Right" in names)
@@ -242,7 +157,7 @@ async def test_who_leaves_a_circle_is_rid_of_its_meetings(world: World) -> None:
     times = [clock.now() + timedelta(days=days) for days in (1, 2)]
     met = [await lead.ok("POST", f"/v1/pairings/{circle['id']}/meetings", meeting(at)) for at in times]
     await leaves.ok("POST", f"/v1/pairings/{circle['id']}/leave")
-    sent = [each for each in await world.mails(leaves.email) if each["calendar"]]
+    sent = await invitations(world, leaves)
     methods = [each["calendar"]["method"] for each in sent]
     assert methods == ["REQUEST", "REQUEST", "CANCEL", "CANCEL"]
     assert {event(each)["UID"] for each in sent[2:]} == {f"{one['id']}@localhost" for one in met}
@@ -251,8 +166,8 @@ async def test_who_leaves_a_circle_is_rid_of_its_meetings(world: World) -> None:
         assert (found["STATUS"], found["SEQUENCE"]) == ("CANCELLED", 1)
         assert found["ATTENDEE"] == f"mailto:{leaves.email}"
     await lead.ok("POST", f"/v1/meetings/{met[0]['id']}/cancel")
-    assert len([each for each in await world.mails(leaves.email) if each["calendar"]]) == 4
-    newest = [each for each in await world.mails(stays.email) if each["calendar"]][-1]
+    assert len(await invitations(world, leaves)) == 4
+    newest = (await invitations(world, stays))[-1]
     assert (newest["calendar"]["method"], event(newest)["SEQUENCE"]) == ("CANCEL", 2)
 
 
@@ -297,152 +212,3 @@ async def test_a_server_receives_an_invitation_and_again_the_same(
     (found,) = IcsCalendarStream.calendar_from_ics(calendar.get_content()).events
     assert found.uid == f"{met.booked['id']}@localhost"
     assert found.conference
-
-
-# What is answered
-
-
-async def test_an_answer_is_shown_and_the_next_one_replaces_it(met: Met) -> None:
-    at = clock.now()
-    for number, status in enumerate(("ACCEPTED", "TENTATIVE", "DECLINED", "ACCEPTED")):
-        stamp = at - timedelta(seconds=10 - number)
-        assert await met.answer(met.mentee, status, stamp=stamp) == Taken(True)
-        assert await met.said(met.mentee) == [(True, status.lower(), False)]
-        assert await met.said(met.mentor) == [(False, status.lower(), False)]
-    late = await met.answer(met.mentee, "DECLINED", stamp=at - timedelta(minutes=5))
-    assert late == Taken(False, "older_than_known")
-    assert await met.answer(met.mentee, "ACCEPTED") == Taken(False, "known_already")
-    booked = await met.mentee.ok("GET", f"/v1/meetings/{met.booked['id']}")
-    assert booked["status"] == "booked", "a calendar decides nothing"
-
-
-async def test_the_other_side_is_told_of_a_no_once(met: Met) -> None:
-    await met.world.run("DELETE FROM procrastinate_jobs")
-    for status in ("DECLINED", "ACCEPTED", "DECLINED", "DECLINED"):
-        await met.answer(met.mentor, status)
-    (told,) = await met.world.mails()
-    assert told["to"] == met.mentee.email
-    assert told["subject"].startswith("Amara Okafor's calendar says no to your meeting on ")
-    assert told["calendar"] is None
-    await met.happens({"sequence": 1}, moved(met))
-    await met.world.run("DELETE FROM procrastinate_jobs")
-    await met.answer(met.mentor, "DECLINED", sequence=1)
-    assert [each["to"] for each in await met.world.mails()] == [met.mentee.email], "to another time: again"
-
-
-async def test_a_move_asks_anew_and_a_title_does_not(met: Met) -> None:
-    await met.answer(met.mentee, "ACCEPTED")
-    titled = MeetingEdited(meeting_id=UUID(met.booked["id"]), by_account_id=met.mentor.account_id)
-    await met.happens({"title": "A plan", "sequence": 1}, titled)
-    assert await met.said(met.mentor) == [(False, "accepted", False)]
-    (mine,) = [one for one in (await met.newest(met.mentee))["ATTENDEE"] if met.mentee.email in one]
-    assert (mine.params["PARTSTAT"], mine.params["RSVP"]) == ("ACCEPTED", "FALSE")
-    assert await met.answer(met.mentee, "TENTATIVE", sequence=0) == Taken(True), "an answer that crossed it"
-    await met.happens({"sequence": 2}, moved(met))
-    assert await met.said(met.mentor) == [(False, "tentative", True)]
-    (mine,) = [one for one in (await met.newest(met.mentee))["ATTENDEE"] if met.mentee.email in one]
-    assert mine.params["PARTSTAT"] == "NEEDS-ACTION"
-    assert await met.answer(met.mentee, "ACCEPTED", sequence=1) == Taken(False, "old_sequence")
-    assert await met.answer(met.mentee, "ACCEPTED", sequence=2) == Taken(True)
-
-
-async def test_exchange_leaves_things_out(met: Met) -> None:
-    assert await met.answer(met.mentee, organiser=None, sequence=None) == Taken(True)
-    shouted = met.address(met.mentor).upper()
-    raw = letter(shouted, object_of(f"{met.booked['id']}@elsewhere", met.mentor.email.upper(), None))
-    assert await met.send(raw) == Taken(True)
-    only = letter(ADDRESS, object_of(f"{met.booked['id']}@x", met.mentor.email, shouted, "TENTATIVE"))
-    assert await met.send(only) == Taken(True), "the reply address stands in ORGANIZER as well"
-
-
-# What is forged
-
-
-async def nothing_changed(met: Met) -> bool:
-    return not await met.world.rows(select(MeetingReply)) and not await met.said(met.mentee)
-
-
-@pytest.mark.parametrize("status", ["ACCEPTED", "DECLINED"])
-async def test_who_was_not_asked_answers_for_nobody(met: Met, status: str) -> None:
-    other = await met.world.person("Stranger")
-    for to in (ADDRESS, f"calendar+{'a' * 26}@mail.example.org", met.address(other)):
-        forged = await met.answer(met.mentee, status, to=to, organiser=None)
-        assert forged == Taken(False, "not_its_reply_address")
-    assert await nothing_changed(met)
-    assert await met.answer(met.mentee, status) == Taken(True), "the control"
-
-
-async def test_one_does_not_answer_for_the_other(met: Met) -> None:
-    forged = await met.answer(met.mentee, "DECLINED", to=met.address(met.mentor))
-    assert forged == Taken(False, "another_address")
-    opaque = (
-        f"participant-{met.mentee.membership_id.hex if met.mentee.membership_id else ''}@mail.example.org"
-    )
-    assert await met.answer(met.mentor, "DECLINED", attendee=opaque) == Taken(False, "another_address")
-    forwarded = await met.answer(met.mentor, "DECLINED", attendee="assistant@example.org")
-    assert forwarded == Taken(False, "another_address")
-    assert await nothing_changed(met)
-
-
-async def test_an_address_is_good_for_one_meeting(met: Met) -> None:
-    pairing = met.booked["pairing_id"]
-    second = await met.world.meet(met.mentee, met.mentor, pairing, clock.now() + timedelta(days=9))
-    forged = await met.answer(met.mentee, uid=f"{second['id']}@localhost")
-    assert forged == Taken(False, "not_its_reply_address")
-    for uid in ("", "nonsense", f"{met.mentee.account_id}@localhost"):
-        assert await met.answer(met.mentee, uid=uid) == Taken(False, "unknown_meeting")
-    assert await nothing_changed(met)
-
-
-async def test_what_else_has_no_effect(met: Met) -> None:
-    assert await met.answer(met.mentee, sequence=7) == Taken(False, "unknown_sequence")
-    assert await met.answer(met.mentee, "NEEDS-ACTION") == Taken(False, "no_answer")
-    assert await met.answer(met.mentee, "DELEGATED") == Taken(False, "no_answer")
-    assert await met.answer(met.mentee, method="COUNTER") == Taken(False, "counter")
-    assert await met.answer(met.mentee, method="REQUEST") == Taken(False, "no_reply")
-    assert await met.answer(met.mentee, more="RECURRENCE-ID:20261124T180000Z") == Taken(
-        False, "not_in_a_series"
-    )
-    assert await met.send(b"To: x@example.org\n\nAway until Monday.") == Taken(False, "no_reply")
-    assert await nothing_changed(met)
-    await met.mentor.ok("POST", f"/v1/meetings/{met.booked['id']}/cancel")
-    assert await met.answer(met.mentee, sequence=1) == Taken(False, "meeting_cancelled")
-    assert await nothing_changed(met)
-
-
-async def test_a_proposed_meeting_is_not_accepted_by_mail(met: Met) -> None:
-    asked = await met.mentee.ok(
-        "POST", f"/v1/pairings/{met.booked['pairing_id']}/meetings", meeting(clock.now() + timedelta(days=5))
-    )
-    token = addresses.token(met.world.door.keys.refresh, UUID(asked["id"]), met.mentor.account_id)
-    to = addresses.reply_address(ADDRESS, token)
-    assert await met.answer(met.mentor, uid=f"{asked['id']}@localhost", to=to) == Taken(
-        False, "meeting_proposed"
-    )
-    found = await met.mentee.ok("GET", f"/v1/meetings/{asked['id']}")
-    assert found["status"] == "proposed"
-
-
-async def test_who_left_or_was_never_invited_is_not_heard(world: World) -> None:
-    house = await House.build(world)
-    met = Met(world, house.mentee, house.mentor, {"id": str(house.circle_booked.id)})
-    assert await met.answer(house.mentee) == Taken(False, "not_invited")
-    row = MeetingInvitation(
-        meeting_id=house.circle_booked.id, account_id=house.mentee.account_id, sequence=0, asked=0
-    )
-    await world.save(row)
-    await house.mentee.ok("POST", f"/v1/pairings/{house.circle.id}/leave")
-    assert await met.answer(house.mentee) == Taken(False, "not_its_reply_address")
-
-
-async def test_a_past_meeting_hears_nothing(met: Met) -> None:
-    with time_machine.travel(clock.now() + timedelta(days=3), tick=True):
-        assert await met.answer(met.mentee) == Taken(False, "meeting_over")
-
-
-async def test_the_log_says_why_and_nobodys_address(met: Met, monkeypatch: pytest.MonkeyPatch) -> None:
-    logged = capture(monkeypatch, service)
-    await met.answer(met.mentee, to=ADDRESS, organiser=None)
-    (line,) = [each for each in logged if each["event"] == "calendar_reply_ignored"]
-    assert line["reason"] == "not_its_reply_address"
-    assert "@" not in str(line)

@@ -195,6 +195,7 @@ async def test_what_is_booked_in_the_evening_for_tomorrow_has_no_second_agenda(w
     await booked(pair)
     evening = (THURSDAY - DAY).replace(hour=17)
     assert len(await told(world, evening)) == 2
+    await world.run("DELETE FROM procrastinate_jobs")  # they have arrived
     await booked(pair, THURSDAY + HOUR, now=evening + HOUR)
     assert await told(world, evening + 2 * HOUR) == []
 

@@ -5,6 +5,7 @@ It has a port of its own that the world must not reach.
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
@@ -66,6 +67,8 @@ class InternalServer(uvicorn.Server):
 async def serve_both(public: uvicorn.Config, settings: Settings) -> None:
     """Serve the world and, on its own port, the nodes, until a signal ends it."""
     internal = _server(settings)
+    gc.collect()
+    gc.freeze()  # what is loaded now stays; to look through it now and then would hold up a request
     beside = asyncio.create_task(internal.serve())
     try:
         await uvicorn.Server(public).serve()

@@ -5,8 +5,9 @@ import sys
 
 from bench.chat.measure import measure as chat
 from bench.join_time.measure import measure as join_time
+from bench.slots.measure import measure as slots
 
-BENCHES = {"join_time": join_time, "chat": chat}
+BENCHES = {"join_time": join_time, "chat": chat, "slots": slots}
 
 
 def main() -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import Select, and_, delete, func, or_, select
+from sqlalchemy import ARRAY, Date, DateTime, Select, Uuid, and_, any_, bindparam, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -97,7 +97,45 @@ async def clear_holidays(db: AsyncSession, organisation_id: UUID) -> None:
     await db.execute(delete(Holiday).where(Holiday.organisation_id == organisation_id))
 
 
-# For the rooms above, of people that they have checked
+# For the rooms above, of people that they have checked. Every search for slots asks these: the statements are
+# made once, for making them takes longer than running them.
+
+_ACCOUNTS: Final = bindparam("accounts", type_=ARRAY(Uuid()))
+_PLANS: Final = (
+    select(Account.id, Account.zone, Schedule)
+    .outerjoin(
+        PairingSchedule,
+        and_(
+            PairingSchedule.account_id == Account.id,
+            PairingSchedule.pairing_id == bindparam("pairing", type_=Uuid()),
+        ),
+    )
+    .outerjoin(
+        Schedule,
+        and_(
+            Schedule.account_id == Account.id,
+            or_(
+                Schedule.id == PairingSchedule.schedule_id,
+                and_(PairingSchedule.schedule_id.is_(None), Schedule.is_default),
+            ),
+        ),
+    )
+    .where(Account.id == any_(_ACCOUNTS))
+)
+_AWAY: Final = select(Absence.account_id, Absence.starts_at, Absence.ends_at).where(
+    Absence.account_id == any_(_ACCOUNTS),
+    Absence.starts_at < bindparam("end", type_=DateTime(timezone=True)),
+    or_(Absence.ends_at.is_(None), Absence.ends_at > bindparam("start", type_=DateTime(timezone=True))),
+)
+_DAYS_OFF: Final = (
+    select(Membership.account_id, Holiday.day)
+    .join(Holiday, Holiday.organisation_id == Membership.organisation_id)
+    .where(
+        Membership.account_id == any_(_ACCOUNTS),
+        Membership.ended_at.is_(None),
+        Holiday.day.between(bindparam("first", type_=Date()), bindparam("last", type_=Date())),
+    )
+)
 
 
 class Plan(NamedTuple):
@@ -111,17 +149,7 @@ async def plans(
     db: AsyncSession, account_ids: Collection[UUID], pairing_id: UUID | None = None
 ) -> dict[UUID, Plan]:
     """What holds for each of these people, in a mentorship or anywhere."""
-    choice = and_(PairingSchedule.account_id == Account.id, PairingSchedule.pairing_id == pairing_id)
-    holds = or_(
-        Schedule.id == PairingSchedule.schedule_id,
-        and_(PairingSchedule.schedule_id.is_(None), Schedule.is_default),
-    )
-    rows = await db.execute(
-        select(Account.id, Account.zone, Schedule)
-        .outerjoin(PairingSchedule, choice)
-        .outerjoin(Schedule, and_(Schedule.account_id == Account.id, holds))
-        .where(Account.id.in_(account_ids))
-    )
+    rows = await db.execute(_PLANS, {"accounts": list(account_ids), "pairing": pairing_id})
     return {
         account_id: Plan(
             Schedule(account_id=account_id, name="", zone=zone) if held is None else held, held is None
@@ -140,13 +168,7 @@ class Away(NamedTuple):
 
 async def away(db: AsyncSession, account_ids: Collection[UUID], start: datetime, end: datetime) -> list[Away]:
     """The absences of these people that touch a span of time."""
-    rows = await db.execute(
-        select(Absence.account_id, Absence.starts_at, Absence.ends_at).where(
-            Absence.account_id.in_(account_ids),
-            Absence.starts_at < end,
-            or_(Absence.ends_at.is_(None), Absence.ends_at > start),
-        )
-    )
+    rows = await db.execute(_AWAY, {"accounts": list(account_ids), "start": start, "end": end})
     return [Away(*row) for row in rows]
 
 
@@ -154,13 +176,5 @@ async def days_off(
     db: AsyncSession, account_ids: Collection[UUID], first: date, last: date
 ) -> list[tuple[UUID, date]]:
     """The holidays of the organisations that these people are in."""
-    rows = await db.execute(
-        select(Membership.account_id, Holiday.day)
-        .join(Holiday, Holiday.organisation_id == Membership.organisation_id)
-        .where(
-            Membership.account_id.in_(account_ids),
-            Membership.ended_at.is_(None),
-            Holiday.day.between(first, last),
-        )
-    )
+    rows = await db.execute(_DAYS_OFF, {"accounts": list(account_ids), "first": first, "last": last})
     return [(account_id, day) for account_id, day in rows]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, joinedload, selectinload
 
@@ -47,15 +47,13 @@ def participating(actor: Actor) -> Select[UUID]:
 
 def visible_to(actor: Actor) -> Select[Pairing]:
     """Pairings the actor is in, and circles of organisations the actor coordinates."""
-    return (
-        select(Pairing)
-        .where(
-            or_(
-                Pairing.id.in_(participating(actor)),
-                Pairing.organisation_id.in_(organisations.coordinated_ids(actor)),
-            )
-        )
-        .options(*_whole)
+    return select(Pairing).where(_is_visible_to(actor)).options(*_whole)
+
+
+def _is_visible_to(actor: Actor) -> ColumnElement[bool]:
+    return or_(
+        Pairing.id.in_(participating(actor)),
+        Pairing.organisation_id.in_(organisations.coordinated_ids(actor)),
     )
 
 
@@ -68,6 +66,30 @@ async def get(db: AsyncSession, actor: Actor, pairing_id: UUID, *, lock: bool = 
     if found is None:
         raise NotFound()
     return found
+
+
+class Person(NamedTuple):
+    """Someone who is in a pairing now."""
+
+    membership_id: UUID
+    account_id: UUID
+    name: str
+
+
+async def party(db: AsyncSession, actor: Actor, pairing_id: UUID) -> tuple[Pairing, list[Person]]:
+    """A pairing visible to the actor and who is in it, in one statement and without all the rest of it."""
+    rows = await db.execute(
+        select(Pairing, Membership.id, Membership.account_id, Membership.name)
+        .outerjoin(Participant, and_(Participant.pairing_id == Pairing.id, Participant.left_at.is_(None)))
+        .outerjoin(Membership, Membership.id == Participant.membership_id)
+        .where(Pairing.id == pairing_id, _is_visible_to(actor))
+        .order_by(Participant.id)
+    )
+    found = list(rows)
+    if not found:
+        raise NotFound()
+    people = {row[1]: Person(*row[1:]) for row in found if row[1] is not None}
+    return found[0][0], list(people.values())
 
 
 async def one(db: AsyncSession, pairing_id: UUID) -> Pairing:

@@ -24,8 +24,8 @@ HELD: Final = "Somebody is just booking that time. Choose another one, or try ag
 
 async def create(db: AsyncSession, actor: Actor, pairing_id: UUID, body: HoldCreate) -> Hold:
     """Keep a time free in everyone's diary, instead of the one that I held until now."""
-    pairing = await pairings.get(db, actor, pairing_id, lock=False)
-    people = {row.account_id for row in pairing.people().values()}
+    pairing, party = await pairings.party(db, actor, pairing_id)
+    people = {row.account_id for row in party}
     if actor.account_id not in people:
         raise Forbidden("not_a_participant", "Only its participants arrange meetings.")
     pairing.must_be_active()

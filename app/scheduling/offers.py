@@ -45,18 +45,18 @@ class Question:
 
 async def of_pairing(db: AsyncSession, actor: Actor, pairing_id: UUID, ask: SlotsAsk) -> SlotsRead:
     """When the people of a mentorship can meet; in a circle, when at least half of them can."""
-    pairing = await pairings.get(db, actor, pairing_id, lock=False)
-    everyone = {row.account_id for row in pairing.people().values()}
+    pairing, people = await pairings.party(db, actor, pairing_id)
+    everyone = {row.account_id for row in people}
     if actor.account_id not in everyone:
         raise Forbidden("not_a_participant", "Only its participants arrange meetings.")
     pairing.must_be_active()
     apart = await blocks.apart_from(db, actor.account_id)
-    shown = [row for row in pairing.people().values() if row.account_id not in apart]
+    shown = [row for row in people if row.account_id not in apart]
     counted = {row.account_id for row in shown}
     circle = pairing.kind == Kind.CIRCLE
     least = (len(counted) + 1) // 2 if circle else len(counted)
     question = Question(everyone, counted, least, actor, pairing.id)
-    names = [(row.id, row.name, row.account_id) for row in shown]
+    names = [(row.membership_id, row.name, row.account_id) for row in shown]
     return await _answer(db, question, ask, names)
 
 

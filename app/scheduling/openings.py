@@ -105,8 +105,10 @@ async def known(
         person.paused = person.paused or (away.end is None and away.start <= clock.now())
     for account_id, day in await availability.days_off(db, account_ids, *days):
         found[account_id].holidays.add(day_number(day))
-    for busy in await freebusy.busy(db, account_ids, start - QUIET, end + QUIET):
-        found[busy.account_id].elsewhere.append(_span(busy.start, busy.end))
+    # There may be thousands of these, and to look a UUID up costs more than all the rest.
+    elsewhere = {account_id.int: person.elsewhere for account_id, person in found.items()}
+    for account_id, first, last in await freebusy.busy(db, account_ids, start - QUIET, end + QUIET):
+        elsewhere[account_id.int].append((math.floor(first.timestamp()), math.ceil(last.timestamp())))
     return found
 
 

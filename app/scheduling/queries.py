@@ -2,11 +2,27 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
-from sqlalchemy.dialects.postgresql import Insert, Range, insert
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Select,
+    Uuid,
+    all_,
+    and_,
+    any_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import TSTZRANGE, Insert, Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.auth import Actor
@@ -110,18 +126,32 @@ class Taken(NamedTuple):
     meeting_id: UUID
 
 
+# Looking for slots asks these each time; making a statement takes longer than running it, so it is made once.
+_ACCOUNTS: Final = bindparam("accounts", type_=ARRAY(Uuid()))
+_DURING: Final = bindparam("during", type_=TSTZRANGE())
+_BOOKINGS: Final = select(
+    Booking.account_id,
+    func.lower(Booking.during),
+    func.upper(Booking.during),
+    Booking.before_minutes,
+    Booking.after_minutes,
+    Booking.meeting_id,
+).where(Booking.account_id == any_(_ACCOUNTS), Booking.during.overlaps(_DURING))
+_HELD: Final = (
+    select(HeldTime.account_id, Hold.starts_at, Hold.ends_at)
+    .join(Hold, Hold.id == HeldTime.hold_id)
+    .where(
+        HeldTime.account_id == any_(_ACCOUNTS),
+        HeldTime.during.overlaps(_DURING),
+        Hold.expires_at > bindparam("now", type_=DateTime(timezone=True)),
+        Hold.account_id != all_(bindparam("besides", type_=ARRAY(Uuid()))),
+    )
+)
+
+
 async def bookings(db: AsyncSession, account_ids: Collection[UUID], during: Range[datetime]) -> list[Taken]:
     """What these people have booked in some of that time."""
-    rows = await db.execute(
-        select(
-            Booking.account_id,
-            func.lower(Booking.during),
-            func.upper(Booking.during),
-            Booking.before_minutes,
-            Booking.after_minutes,
-            Booking.meeting_id,
-        ).where(Booking.account_id.in_(account_ids), Booking.during.overlaps(during))
-    )
+    rows = await db.execute(_BOOKINGS, {"accounts": list(account_ids), "during": during})
     return [Taken(*row) for row in rows]
 
 
@@ -137,16 +167,8 @@ async def held(
     db: AsyncSession, account_ids: Collection[UUID], during: Range[datetime], *, besides: Collection[UUID]
 ) -> list[Held]:
     """Which of that time is held in these people's diaries, by anyone except those."""
-    rows = await db.execute(
-        select(HeldTime.account_id, Hold.starts_at, Hold.ends_at)
-        .join(Hold, Hold.id == HeldTime.hold_id)
-        .where(
-            HeldTime.account_id.in_(account_ids),
-            HeldTime.during.overlaps(during),
-            Hold.expires_at > clock.now(),
-            Hold.account_id.not_in(besides),
-        )
-    )
+    given = {"accounts": list(account_ids), "during": during, "now": clock.now(), "besides": list(besides)}
+    rows = await db.execute(_HELD, given)
     return [Held(*row) for row in rows]
 
 

@@ -158,6 +158,13 @@ async def plans(
     }
 
 
+def away_at(at: datetime) -> Select[UUID]:
+    """The accounts of people who are absent at an instant."""
+    return select(Absence.account_id).where(
+        Absence.starts_at <= at, or_(Absence.ends_at.is_(None), Absence.ends_at > at)
+    )
+
+
 class Away(NamedTuple):
     """Someone's absence; what they noted of it stays theirs."""
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.accounts.models import Account
+from app.availability import queries as availability
 from app.core import clock
 from app.core.ids import new_id
 from app.notifications.models import Kind, Nudge, Reminder, ReminderPreferences, Stage
@@ -296,10 +297,7 @@ async def clear_away(db: AsyncSession, before: datetime) -> None:
 
 
 def _met_at() -> ColumnElement[datetime]:
-    """When the people of a mentorship last met: the start of a meeting in whose call at least two were.
-
-    Whatever else proves that a meeting took place belongs in here.
-    """
+    """When the people of a mentorship last met: in a call, or as they said themselves."""
     attended = (
         select(Call.meeting_id)
         .join(Attendance, Attendance.call_id == Call.id)
@@ -310,7 +308,8 @@ def _met_at() -> ColumnElement[datetime]:
     )
     return (
         select(func.max(Meeting.starts_at))
-        .where(Meeting.pairing_id == Pairing.id, Meeting.status == MeetingStatus.BOOKED, exists(attended))
+        .where(Meeting.pairing_id == Pairing.id, Meeting.status == MeetingStatus.BOOKED)
+        .where(or_(Meeting.held.is_(True), and_(Meeting.held.is_(None), exists(attended))))
         .correlate(Pairing)
         .scalar_subquery()
     )
@@ -322,16 +321,23 @@ def _quiet_since() -> ColumnElement[datetime]:
 
 
 def _is_quiet() -> ColumnElement[bool]:
-    """Active mentorships of two that have nothing booked."""
+    """Active mentorships of two that have nothing booked, and of whom nobody is away."""
     ahead = exists().where(
         Meeting.pairing_id == Pairing.id,
         Meeting.status == MeetingStatus.BOOKED,
         Meeting.ends_at > clock.now(),
     )
+    away = exists().where(
+        Participant.pairing_id == Pairing.id,
+        Participant.left_at.is_(None),
+        Membership.id == Participant.membership_id,
+        Membership.account_id.in_(availability.away_at(clock.now())),
+    )
     return and_(
         Pairing.status == Status.ACTIVE.value,
         Pairing.kind != PairingKind.CIRCLE.value,
         ~ahead.correlate(Pairing),
+        ~away.correlate(Pairing),
     )
 
 

@@ -79,16 +79,20 @@ class Person(NamedTuple):
 async def party(db: AsyncSession, actor: Actor, pairing_id: UUID) -> tuple[Pairing, list[Person]]:
     """A pairing visible to the actor and who is in it, in one statement and without all the rest of it."""
     rows = await db.execute(
-        select(Pairing, Membership.id, Membership.account_id, Membership.name)
+        select(Pairing, Participant.membership_id, Membership.account_id, Membership.name)
         .outerjoin(Participant, and_(Participant.pairing_id == Pairing.id, Participant.left_at.is_(None)))
         .outerjoin(Membership, Membership.id == Participant.membership_id)
         .where(Pairing.id == pairing_id, _is_visible_to(actor))
         .order_by(Participant.id)
     )
-    found = list(rows)
+    found: list[tuple[Pairing, UUID | None, UUID, str]] = [row._tuple() for row in rows]
     if not found:
         raise NotFound()
-    people = {row[1]: Person(*row[1:]) for row in found if row[1] is not None}
+    people = {
+        membership_id: Person(membership_id, account_id, name)
+        for _, membership_id, account_id, name in found
+        if membership_id is not None  # whom everybody has left holds nobody
+    }
     return found[0][0], list(people.values())
 
 

@@ -9,6 +9,7 @@ import random
 import time
 from datetime import timedelta
 from typing import Any, Final
+from unittest.mock import patch
 
 from sqlalchemy.exc import DBAPIError
 
@@ -33,11 +34,8 @@ async def race(world: World) -> dict[str, Any]:
     ours = await _run(world, proposals)
     await world.run("DELETE FROM booking")
     await world.run("UPDATE meeting SET status = 'proposed', version = 1, sequence = 0, decided_at = NULL")
-    lock, service.lock = service.lock, _no_lock
-    try:
+    with patch.object(service, "lock", _no_lock):
         peer = await _run(world, proposals)
-    finally:
-        service.lock = lock
     return {"bookings": BOOKINGS, "connections": CONNECTIONS, "with_the_lock": ours, "without_it": peer}
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import Range
 
+from app.availability.models import Absence
 from app.core.ids import new_id
 from app.core.streams import StreamEvent
 from app.notifications import nudging
@@ -206,3 +207,24 @@ async def test_many_at_once(world: World, pair: Pair, monkeypatch: pytest.Monkey
 async def _known(world: World, organisation_id: UUID | None) -> Organisation:
     (found,) = await world.rows(select(Organisation).where(Organisation.id == organisation_id))
     return found
+
+
+async def test_what_people_say_of_a_meeting_counts_more_than_who_was_in_its_call(
+    world: World, pair: Pair
+) -> None:
+    await met(world, pair, TUESDAY + WEEK, pair.mentee, pair.mentor)
+    await world.run("UPDATE meeting SET outcome_from = 'person', held = false")
+    assert len(await step(world, TUESDAY + 3 * WEEK)) == 2, "they say that it did not take place"
+    await met(world, pair, TUESDAY + 4 * WEEK)
+    await world.run("UPDATE meeting SET outcome_from = 'person', held = true WHERE held IS NULL")
+    assert await step(world, TUESDAY + 6 * WEEK) == [], "they met somewhere else than in the call"
+    assert len(await step(world, TUESDAY + 7 * WEEK)) == 2
+
+
+async def test_nobody_is_nudged_while_somebody_is_away(world: World, pair: Pair) -> None:
+    away = Absence(
+        account_id=pair.mentor.account_id, starts_at=TUESDAY + WEEK, ends_at=TUESDAY + 4 * WEEK, note="Mine"
+    )
+    await world.save(away)
+    assert await step(world, TUESDAY + 3 * WEEK) == []
+    assert len(await step(world, TUESDAY + 4 * WEEK)) == 2

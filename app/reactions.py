@@ -32,6 +32,8 @@ from app.scheduling.events import (
     MeetingDeclined,
     MeetingProposed,
 )
+from app.series import service as series
+from app.series.events import SeriesAccepted, SeriesCancelled, SeriesDeclined, SeriesProposed
 
 REACTIONS: Reactions = {
     SessionEnded: [calls.session_ended],
@@ -43,12 +45,16 @@ REACTIONS: Reactions = {
     PairingProposed: [notifications.pairing_proposed],
     PairingAccepted: [chat.pairing_accepted, notifications.pairing_accepted],
     PairingDeclined: [notifications.pairing_declined],
-    PairingEnded: [scheduling.pairing_ended, chat.pairing_ended],
+    PairingEnded: [series.pairing_ended, scheduling.pairing_ended, chat.pairing_ended],
     ParticipantWentAway: [scheduling.participant_left, chat.participant_left],
     MeetingProposed: [notifications.meeting_changed],
     MeetingBooked: [chat.meeting_booked, notifications.meeting_changed],
     MeetingDeclined: [notifications.meeting_changed],
     MeetingCancelled: [chat.meeting_cancelled, notifications.meeting_changed],
+    SeriesProposed: [notifications.series_changed],
+    SeriesAccepted: [notifications.series_changed],
+    SeriesDeclined: [notifications.series_changed],
+    SeriesCancelled: [notifications.series_changed],
     CallWasRecorded: [recordings.take_in],
     ReportFiled: [notifications.report_filed],
 }

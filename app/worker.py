@@ -19,6 +19,7 @@ from app.core.outbox import Relay
 from app.reactions import REACTIONS
 from app.recordings import expiry as expiry_of_recordings
 from app.scheduling import calls
+from app.series import making
 from app.settings import Settings, get_settings
 from signalling.contracts.bus import Bus, BusUnavailable
 from signalling.contracts.bus_open import open_bus
@@ -27,6 +28,7 @@ from signalling.contracts.calls import Fact
 log = structlog.get_logger()
 HOUSEKEEPING_SECONDS = 0.25
 CLEARING_SECONDS = 3600.0
+SERIES_SECONDS = 60.0
 KEPT = timedelta(days=14)
 IN_THE_WAY = {"40001", "40P01", "55P03", "57014"}
 """SQLSTATE of serialization_failure, deadlock_detected, lock_not_available and query_canceled."""
@@ -108,6 +110,13 @@ async def end_recordings(database: Database, settings: Settings) -> None:
         await asyncio.sleep(CLEARING_SECONDS)
 
 
+async def extend_series(database: Database) -> None:
+    """Make the meetings of series far enough ahead: of each once a day, and what one request left over."""
+    while True:
+        await making.extend(database)
+        await asyncio.sleep(SERIES_SECONDS)
+
+
 async def run_jobs(url: str) -> None:
     """Run jobs until cancelled; a finished job is deleted, for its arguments may hold secrets."""
     app = jobs.with_database(url)
@@ -158,6 +167,7 @@ async def work(settings: Settings) -> None:
             tasks.create_task(_for_ever("housekeeping", lambda: keep_house(database, bus, settings)))
             tasks.create_task(_for_ever("clearing", lambda: clear_away(database)))
             tasks.create_task(_for_ever("recordings", lambda: end_recordings(database, settings)))
+            tasks.create_task(_for_ever("series", lambda: extend_series(database)))
             tasks.create_task(_for_ever("jobs", lambda: run_jobs(url)))
     finally:
         await bus.close()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import Insert, Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -104,6 +104,30 @@ async def open_of_pairing(db: AsyncSession, pairing_id: UUID) -> list[Meeting]:
         .with_for_update(key_share=True)
     )
     return list(rows)
+
+
+async def open_ahead(db: AsyncSession, meeting_ids: Collection[UUID]) -> list[Meeting]:
+    """Those of these meetings that are proposed or booked and have not begun, locked."""
+    rows = await db.scalars(
+        select(Meeting)
+        .where(Meeting.id.in_(meeting_ids), _open(), Meeting.starts_at > clock.now())
+        .order_by(Meeting.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return list(rows)
+
+
+async def booked_during(
+    db: AsyncSession, account_ids: Collection[UUID], during: Range[datetime]
+) -> list[tuple[UUID, datetime, datetime]]:
+    """Who of these people is booked from when to when, for all that touches this time."""
+    rows = await db.execute(
+        select(Booking.account_id, func.lower(Booking.during), func.upper(Booking.during)).where(
+            Booking.account_id.in_(account_ids), Booking.during.overlaps(during)
+        )
+    )
+    return [(account_id, start, end) for account_id, start, end in rows]
 
 
 async def calls_of_pairing(db: AsyncSession, pairing_id: UUID) -> list[Call]:

@@ -97,6 +97,12 @@ async def _book(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairi
     accounts = {row.account_id for row in pairing.people().values()}
     await lock(db, "booking", *accounts)
     await _must_be_free(db, actor, meeting, pairing)
+    await _take(db, actor.account_id, meeting, accounts)
+
+
+async def _take(
+    db: AsyncSession, by: UUID, meeting: Meeting, accounts: set[UUID], series_id: UUID | None = None
+) -> None:
     meeting.move("accept")
     db.add_all(
         Booking(meeting_id=meeting.id, account_id=account_id, during=_during(meeting))
@@ -106,9 +112,9 @@ async def _book(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairi
         await db.flush()
     except IntegrityError:
         raise Conflict("time_taken", "That time has just been taken. Choose another time.") from None
-    audit.record(db, actor.account_id, "meeting.booked", meeting.id)
+    audit.record(db, by, "meeting.booked", meeting.id)
     await news.tell(db, meeting)
-    emit(db, MeetingBooked(meeting_id=meeting.id, by_account_id=actor.account_id))
+    emit(db, MeetingBooked(meeting_id=meeting.id, by_account_id=by, series_id=series_id))
 
 
 async def _decidable(
@@ -153,15 +159,54 @@ async def cancel(db: AsyncSession, actor: Actor, meeting_id: UUID) -> MeetingRea
     return await read(db, actor, meeting.id)
 
 
-async def _cancel(db: AsyncSession, meeting: Meeting, by_account_id: UUID | None) -> None:
+async def _cancel(
+    db: AsyncSession, meeting: Meeting, by_account_id: UUID | None, series_id: UUID | None = None
+) -> None:
     meeting.move("cancel")
     await queries.free(db, meeting.id)
     audit.record(db, by_account_id, "meeting.cancelled", meeting.id)
     await news.tell(db, meeting)
-    emit(db, MeetingCancelled(meeting_id=meeting.id, by_account_id=by_account_id))
+    emit(db, MeetingCancelled(meeting_id=meeting.id, by_account_id=by_account_id, series_id=series_id))
     call = await queries.call_of_meeting(db, meeting.id)
     if call is not None:
         await calls.end(db, call)
+
+
+async def book_of_series(
+    db: AsyncSession, by: UUID, meeting: Meeting, pairing: Pairing, series_id: UUID
+) -> None:
+    """Book one of many that both sides agreed to together; the caller has seen that the time is free."""
+    accounts = {row.account_id for row in pairing.people().values()}
+    await lock(db, "booking", *accounts)
+    db.add(meeting)
+    await db.flush()
+    await _take(db, by, meeting, accounts, series_id)
+
+
+async def propose_of_series(db: AsyncSession, by: UUID, meeting: Meeting) -> None:
+    """Propose another time for one of a series that cannot be at its own."""
+    db.add(meeting)
+    await db.flush()
+    audit.record(db, by, "meeting.proposed", meeting.id)
+    await news.tell(db, meeting)
+    emit(db, MeetingProposed(meeting_id=meeting.id, by_account_id=by))
+
+
+async def cancel_of_series(
+    db: AsyncSession, by: UUID | None, meeting_ids: set[UUID], series_id: UUID
+) -> None:
+    """Cancel those of these meetings that have not begun."""
+    for meeting in await queries.open_ahead(db, meeting_ids):
+        await _cancel(db, meeting, by, series_id)
+
+
+async def retitle_of_series(db: AsyncSession, meeting_ids: set[UUID], title: str | None) -> None:
+    """Give those of these meetings that have not begun another title."""
+    for meeting in await queries.open_ahead(db, meeting_ids):
+        meeting.title = title
+        meeting.version += 1
+        meeting.sequence += 1
+        await news.tell(db, meeting)
 
 
 async def attendance(db: AsyncSession, actor: Actor, meeting_id: UUID) -> AttendanceRead:

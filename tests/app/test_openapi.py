@@ -33,7 +33,7 @@ FORBIDDEN_TO_SOME: Final = {
     "propose_partnership", "accept_partnership", "decline_partnership", "end_partnership", "create_circle",
     "accept_pairing", "decline_pairing", "withdraw_pairing", "end_pairing", "leave_circle", "edit_agreement",
     "add_goal", "propose_meeting", "accept_meeting", "decline_meeting", "edit_message", "delete_message",
-    "list_reports",
+    "list_reports", "propose_series", "accept_series", "decline_series", "change_series", "cancel_series",
 }  # fmt: skip
 """Where seeing is more than doing: everywhere else a 403 could only be a leak."""
 IN_STATES: Final = {
@@ -42,6 +42,7 @@ IN_STATES: Final = {
     "withdraw_pairing", "end_pairing", "leave_circle", "edit_agreement", "add_goal", "edit_goal",
     "remove_goal", "propose_meeting", "accept_meeting", "decline_meeting", "cancel_meeting",
     "issue_ticket", "send_message", "edit_message", "file_report", "resolve_report",
+    "propose_series", "accept_series", "decline_series", "change_series", "cancel_series",
 }  # fmt: skip
 """What the state of things can stand against: 409."""
 LIMITED: Final = {

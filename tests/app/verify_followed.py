@@ -201,6 +201,11 @@ LIVE: Final = (
         {**_mine, "membership.changed": ALL, "pairing.changed": One("read_pairing", "pairing_id")},
     ),
     Live(
+        "list_series",
+        {**_mine, "series.changed": ALL, "pairing.changed": the("pairing_id")},
+        for_each("list_pairings", "pairing_id"),
+    ),
+    Live(
         "list_meetings",
         {
             **_mine,
@@ -255,6 +260,8 @@ ON_DEMAND: Final = {
     "search_people": "a search: its answer is for the moment in which somebody looks",
     "read_person": "opened from a search; whoever one deals with stands in pairings, which are followed",
     "read_recording_file": "does not change; that there is one stands in read_recordings, which is followed",
+    "read_series": "stands in list_series, which is followed for each mentorship",
+    "preview_recurrence": "computed from what is asked",
     "read_config": "the same until the server starts anew",
     "list_mailbox": "in development only",
     "healthz": "for machines",

@@ -38,6 +38,8 @@ from app.scheduling.events import (
     MeetingMoveProposed,
     MeetingProposed,
 )
+from app.series import service as series
+from app.series.events import SeriesAccepted, SeriesCancelled, SeriesDeclined, SeriesProposed
 
 REACTIONS: Reactions = {
     SessionEnded: [calls.session_ended],
@@ -50,7 +52,7 @@ REACTIONS: Reactions = {
     PairingProposed: [notifications.pairing_proposed],
     PairingAccepted: [chat.pairing_accepted, notifications.pairing_accepted],
     PairingDeclined: [notifications.pairing_declined],
-    PairingEnded: [scheduling.pairing_ended, chat.pairing_ended],
+    PairingEnded: [series.pairing_ended, scheduling.pairing_ended, chat.pairing_ended],
     ParticipantWentAway: [
         scheduling.participant_left,
         chat.participant_left,
@@ -66,6 +68,10 @@ REACTIONS: Reactions = {
     MeetingMoved: [chat.meeting_shown_anew, notifications.meeting_changed, reminding.meeting_booked],
     MeetingEdited: [chat.meeting_shown_anew, notifications.meeting_changed],
     CalendarSaidNo: [notifications.calendar_said_no],
+    SeriesProposed: [notifications.series_changed],
+    SeriesAccepted: [notifications.series_changed],
+    SeriesDeclined: [notifications.series_changed],
+    SeriesCancelled: [notifications.series_changed],
     CallWasRecorded: [recordings.take_in],
     ReportFiled: [notifications.report_filed],
 }

@@ -114,14 +114,20 @@ async def propose(db: AsyncSession, actor: Actor, pairing_id: UUID, body: Meetin
     if replaced is not None:
         replaced.successor_id = meeting.id
         await news.tell(db, replaced)
-    audit.record(db, actor.account_id, "meeting.proposed", meeting.id)
-    await news.tell(db, meeting)
     if leads or (len(spans) == 1 and await openings.needs_no_yes(db, pairing, actor.account_id, *spans[0])):
+        audit.record(db, actor.account_id, "meeting.proposed", meeting.id)
         await _book(db, actor, meeting, pairing, spans[0])
     else:
         await queries.use_up_hold(db, actor.account_id, pairing.id)
-        emit(db, MeetingProposed(meeting_id=meeting.id, by_account_id=actor.account_id))
+        await tell_proposed(db, meeting, actor.account_id)
     return await read(db, actor, meeting.id)
+
+
+async def tell_proposed(db: AsyncSession, meeting: Meeting, by: UUID) -> None:
+    """Everybody hears that a meeting is proposed, by one of them."""
+    audit.record(db, by, "meeting.proposed", meeting.id)
+    await news.tell(db, meeting)
+    emit(db, MeetingProposed(meeting_id=meeting.id, by_account_id=by))
 
 
 def _spans(body: MeetingPropose, *, leads: bool) -> list[Span]:
@@ -198,6 +204,12 @@ async def take_time(
     await must_be_free(db, actor, pairing, span, meeting.id, asked_by)
     await queries.free(db, meeting.id)
     await queries.use_up_hold(db, actor.account_id, pairing.id)
+    await put_down(db, meeting, pairing, span)
+
+
+async def put_down(db: AsyncSession, meeting: Meeting, pairing: Pairing, span: Span) -> None:
+    """Write the time down in every diary; their locks are held, and the constraint has the last word."""
+    accounts = {row.account_id for row in pairing.people().values()}
     plans = await availability.plans(db, accounts, pairing.id)
     db.add_all(
         Booking(
@@ -219,9 +231,14 @@ async def _book(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairi
     await take_time(db, actor, meeting, pairing, span, meeting.proposed_by_id)
     meeting.starts_at, meeting.ends_at = span
     meeting.move("accept", own_parts(pairing, actor.account_id)[0].membership_id)
-    audit.record(db, actor.account_id, "meeting.booked", meeting.id)
+    await tell_booked(db, meeting, actor.account_id)
+
+
+async def tell_booked(db: AsyncSession, meeting: Meeting, by: UUID, series_id: UUID | None = None) -> None:
+    """Everybody hears that a meeting is booked, by one of them."""
+    audit.record(db, by, "meeting.booked", meeting.id)
     await news.tell(db, meeting)
-    emit(db, MeetingBooked(meeting_id=meeting.id, by_account_id=actor.account_id))
+    emit(db, MeetingBooked(meeting_id=meeting.id, by_account_id=by, series_id=series_id))
 
 
 async def changeable(
@@ -310,17 +327,24 @@ async def cancel(
         place = mine.person.organisation_id
         meeting.late = (await particulars.policies(db, [place]))[place].makes_late(meeting.starts_at)
     meeting.cancel_reason = body.reason or None
-    await _cancel(db, meeting, actor.account_id, mine.membership_id)
+    await call_off(db, meeting, actor.account_id, mine.membership_id)
     return await read(db, actor, meeting.id)
 
 
-async def _cancel(db: AsyncSession, meeting: Meeting, by_account_id: UUID | None, by_id: UUID | None) -> None:
+async def call_off(
+    db: AsyncSession,
+    meeting: Meeting,
+    by_account_id: UUID | None,
+    by_id: UUID | None,
+    series_id: UUID | None = None,
+) -> None:
+    """Cancel a meeting that may be cancelled, by the membership `by_id` or by what became of its pairing."""
     await supersede_move(db, meeting, by_id)
     meeting.move("cancel", by_id)
     await queries.free(db, meeting.id)
     audit.record(db, by_account_id, "meeting.cancelled", meeting.id)
     await news.tell(db, meeting)
-    emit(db, MeetingCancelled(meeting_id=meeting.id, by_account_id=by_account_id))
+    emit(db, MeetingCancelled(meeting_id=meeting.id, by_account_id=by_account_id, series_id=series_id))
     call = await queries.call_of_meeting(db, meeting.id)
     if call is not None:
         await calls.end(db, call)
@@ -337,7 +361,7 @@ async def supersede_move(db: AsyncSession, meeting: Meeting, by_id: UUID | None)
 async def pairing_ended(db: AsyncSession, event: PairingEnded) -> None:
     """An ended pairing meets no more: what is booked is cancelled and a call under way ends at once."""
     for meeting in await queries.open_of_pairing(db, event.pairing_id):
-        await _cancel(db, meeting, None, None)
+        await call_off(db, meeting, None, None)
     for call in await queries.calls_of_pairing(db, event.pairing_id):
         await calls.end(db, call)
 

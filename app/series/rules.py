@@ -11,7 +11,7 @@ ordinals in `MONTHLY` only, as the RFC has it), `BYMONTHDAY` (not in `WEEKLY`), 
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeVar
@@ -76,6 +76,10 @@ class Rule:
     def ends(self) -> bool:
         """Whether it says by itself when it is over."""
         return self.count is not None or self.until is not None
+
+    def counting(self, count: int) -> "Rule":
+        """The same with another COUNT."""
+        return replace(self, count=count)
 
     @override
     def __str__(self) -> str:

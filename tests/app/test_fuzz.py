@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator
 from functools import cache
 from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
 
 import httpx2
 import pytest
@@ -166,6 +167,7 @@ def test_every_operation_under_fuzz(
 
     case = operation.Case(
         path_parameters={name: str(value) for name, value in stage.scene.path.items()},
+        query=dict(parse_qsl(stage.scene.query.removeprefix("?"))),
         **({} if stage.body() is None else {"body": stage.body(), "media_type": "application/json"}),
     )
     answer = stage.send(case)

@@ -36,6 +36,7 @@ FORBIDDEN_TO_SOME: Final = {
     "add_goal", "propose_meeting", "accept_meeting", "decline_meeting", "edit_message", "delete_message",
     "list_reports", "choose_schedule", "set_holidays", "read_slots", "hold_slot",
     "accept_move", "decline_move", "set_meeting_policy",
+    "propose_series", "accept_series", "decline_series", "change_series", "cancel_series",
 }  # fmt: skip
 """Where seeing is more than doing: everywhere else a 403 could only be a leak."""
 IN_STATES: Final = {
@@ -47,6 +48,7 @@ IN_STATES: Final = {
     "reschedule_meeting", "accept_move", "decline_move", "tell_outcome",
     "create_schedule", "replace_schedule", "delete_schedule", "choose_schedule", "create_absence",
     "read_slots", "hold_slot", "add_imported_calendar",
+    "propose_series", "accept_series", "decline_series", "change_series", "cancel_series",
 }  # fmt: skip
 """What the state of things can stand against: 409."""
 ON_A_CONDITION: Final = {

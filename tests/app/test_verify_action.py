@@ -19,6 +19,7 @@ from tests.app.verify_rows_freebusy import READ_IN
 from tests.app.verify_rows_meetings import PLAYED
 from tests.app.verify_rows_recordings import RECORDED
 from tests.app.verify_rows_reminders import REMINDED
+from tests.app.verify_rows_series import OF_SERIES
 from tests.app.visibility import operations
 from tests.world import World
 
@@ -35,7 +36,7 @@ async def world(shared_world: World) -> World:
 
 def test_every_operation_that_changes_something_is_played() -> None:
     assert CHANGING - {play.name for play in PLAYS} == set()
-    shown = {*RECORDED, *REMINDED, *ANSWERED, *PLAYED, *READ_IN}
+    shown = {*RECORDED, *REMINDED, *ANSWERED, *PLAYED, *READ_IN, *OF_SERIES}
     assert set(map(str, PLAYS)) > shown
 
 
@@ -85,6 +86,7 @@ PLANTED: Final = {
     "membership.changed": "set_roles",
     "pairing.changed": "edit_agreement",
     "meeting.changed": "propose_meeting",
+    "series.changed": "propose_series",
     "call.changed": "fact-joined",
     "meeting.replied": "mail-a calendar declines",
     "partnership.changed": "end_partnership",

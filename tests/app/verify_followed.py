@@ -205,6 +205,11 @@ LIVE: Final = (
         {**_mine, "membership.changed": ALL, "pairing.changed": One("read_pairing", "pairing_id")},
     ),
     Live(
+        "list_series",
+        {**_mine, "series.changed": ALL, "pairing.changed": the("pairing_id")},
+        for_each("list_pairings", "pairing_id"),
+    ),
+    Live(
         "list_meetings",
         {
             **_mine,
@@ -282,6 +287,8 @@ ON_DEMAND: Final = {
     "read_calendar_settings": "one's own, on the page where they are set",
     "read_calendar_feed": "one's own, on the page where it is made",
     "fetch_calendar": "for calendar programs, which ask again by themselves",
+    "read_series": "stands in list_series, which is followed for each mentorship",
+    "preview_recurrence": "computed from what is asked",
     "read_config": "the same until the server starts anew",
     "list_mailbox": "in development only",
     "healthz": "for machines",

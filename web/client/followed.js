@@ -14,6 +14,8 @@ export const FOLLOWED = {
   "/v1/pairings": ["pairing.changed", "membership.changed"],
   "/v1/pairings/{pairing_id}": ["pairing.changed", "membership.changed"],
   "/v1/pairings/{pairing_id}/meetings": ["meeting.changed", "pairing.changed"],
+  "/v1/pairings/{pairing_id}/series": ["series.changed", "pairing.changed"],
+  "/v1/series/{series_id}": ["series.changed", "pairing.changed"],
   "/v1/meetings": ["meeting.changed", "pairing.changed"],
   "/v1/meetings/{meeting_id}": ["meeting.changed", "pairing.changed"],
   "/v1/meetings/{meeting_id}/history": ["meeting.changed", "pairing.changed"],

@@ -140,9 +140,17 @@ async def _find_others(
         each.instant: [occurrence(each.recurrence_id + timedelta(days=day), zone) for day in NEARBY]
         for each, _ in blocked
     }
+    own = [_span(series, each) for each, _ in blocked]
     spans = [_span(series, one) for others in nearby.values() for one in others]
-    known = _that_count(pairing, await obstacles(db, _accounts(pairing), spans, pairing_id=pairing.id))
-    taken = [(each.start, each.end) for each in known]
+    known = _that_count(pairing, await obstacles(db, _accounts(pairing), own + spans, pairing_id=pairing.id))
+    # Whoever agreed to a time outside of their hours can be asked for that time on another day as well.
+    outside = [each for each in known if each.why == "outside_hours"]
+    agreed = {each.account_id for each in outside if any(_overlap((each.start, each.end), at) for at in own)}
+    taken = [
+        (each.start, each.end)
+        for each in known
+        if each.why != "outside_hours" or each.account_id not in agreed
+    ]
     taken += [_span(series, each) for each in coming(series, blocked[0][0].instant)]
     for each, why in blocked:
         free = (

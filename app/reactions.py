@@ -30,6 +30,7 @@ from app.scheduling.events import (
     MeetingBooked,
     MeetingCancelled,
     MeetingDeclined,
+    MeetingEdited,
     MeetingProposed,
 )
 from app.series import service as series
@@ -51,6 +52,7 @@ REACTIONS: Reactions = {
     MeetingBooked: [chat.meeting_booked, notifications.meeting_changed],
     MeetingDeclined: [notifications.meeting_changed],
     MeetingCancelled: [chat.meeting_cancelled, notifications.meeting_changed],
+    MeetingEdited: [chat.meeting_shown_anew],
     SeriesProposed: [notifications.series_changed],
     SeriesAccepted: [notifications.series_changed],
     SeriesDeclined: [notifications.series_changed],

@@ -31,6 +31,13 @@ class MeetingCancelled(Event):
     """As in `MeetingBooked`."""
 
 
+class MeetingEdited(Event):
+    """A meeting has another title: what shows it must show that."""
+
+    meeting_id: UUID
+    by_account_id: UUID
+
+
 class MeetingMoved(Event):
     """A booked meeting takes place at another time; the row holds the new one."""
 

@@ -21,7 +21,13 @@ from app.pairings import queries as pairings
 from app.pairings.events import PairingEnded, ParticipantWentAway
 from app.pairings.models import Kind, Pairing, Part
 from app.scheduling import calls, news, queries
-from app.scheduling.events import MeetingBooked, MeetingCancelled, MeetingDeclined, MeetingProposed
+from app.scheduling.events import (
+    MeetingBooked,
+    MeetingCancelled,
+    MeetingDeclined,
+    MeetingEdited,
+    MeetingProposed,
+)
 from app.scheduling.models import Booking, Meeting, MeetingStatus
 from app.scheduling.schemas import AttendanceRead, MeetingPropose, MeetingRead, StayRead, verbs
 
@@ -200,13 +206,15 @@ async def cancel_of_series(
         await _cancel(db, meeting, by, series_id)
 
 
-async def retitle_of_series(db: AsyncSession, meeting_ids: set[UUID], title: str | None) -> None:
+async def retitle_of_series(db: AsyncSession, by: UUID, meeting_ids: set[UUID], title: str | None) -> None:
     """Give those of these meetings that have not begun another title."""
     for meeting in await queries.open_ahead(db, meeting_ids):
         meeting.title = title
         meeting.version += 1
         meeting.sequence += 1
+        audit.record(db, by, "meeting.edited", meeting.id)
         await news.tell(db, meeting)
+        emit(db, MeetingEdited(meeting_id=meeting.id, by_account_id=by))
 
 
 async def attendance(db: AsyncSession, actor: Actor, meeting_id: UUID) -> AttendanceRead:

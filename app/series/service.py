@@ -286,7 +286,7 @@ async def change(db: AsyncSession, actor: Actor, series_id: UUID, body: SeriesCh
     if at is None:
         raise Conflict("series_over", "Nothing of this series is to come. Propose a new one.")
     if not (body.dtstart or body.zone or body.rule or body.duration_minutes):
-        await _retitle(db, series, at, body)
+        await _retitle(db, actor, series, at, body)
         return await read(db, actor, series.id)
     changed = _changed(series, at, body)
     mine = [part for part in pairing.current() if part.person.account_id == actor.account_id]
@@ -316,13 +316,15 @@ def _changed(series: Series, at: Occurrence, body: SeriesChange) -> Series:
     )
 
 
-async def _retitle(db: AsyncSession, series: Series, at: Occurrence, body: SeriesChange) -> None:
+async def _retitle(
+    db: AsyncSession, actor: Actor, series: Series, at: Occurrence, body: SeriesChange
+) -> None:
     if "title" not in body.model_fields_set:
         raise invalid("/title", "Say what changes: title, rule, dtstart, zone or duration_minutes.")
     series.title = body.title or None
     series.version += 1
     ids = await queries.meetings_from(db, series.id, at.recurrence_id)
-    await scheduling.retitle_of_series(db, ids, series.title)
+    await scheduling.retitle_of_series(db, actor.account_id, ids, series.title)
     await news.tell(db, series)
 
 

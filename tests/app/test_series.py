@@ -12,8 +12,9 @@ import pytest
 import time_machine
 
 from app.core import clock
-from app.scheduling.openings import Obstacle, Span, obstacles
+from app.scheduling.openings import Obstacle, obstacles
 from app.series import making
+from app.series.making import Span
 from app.series.models import MOVES, SeriesStatus
 from tests.world import ALL_ROLES, Person, World, meeting
 

@@ -113,7 +113,7 @@ TO_CALENDARS: Final[Mapping[type[MeetingChange], Happening]] = {
 
 async def meeting_changed(db: AsyncSession, event: MeetingChange) -> None:
     """One mail for everyone else in it, and for whoever did it when their calendar is to know."""
-    if isinstance(event, MeetingBooked | MeetingCancelled) and event.series_id is not None:
+    if isinstance(event, MeetingBooked | MeetingCancelled | MeetingEdited) and event.series_id is not None:
         return  # one of many; `series_changed` tells of all of them
     meeting = await scheduling.one(db, event.meeting_id)
     pairing = await pairings.one(db, meeting.pairing_id)

@@ -54,6 +54,8 @@ class MeetingEdited(Event):
 
     meeting_id: UUID
     by_account_id: UUID
+    series_id: UUID | None = None
+    """As in `MeetingBooked`."""
 
 
 class MeetingMoved(Event):

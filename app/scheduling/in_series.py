@@ -5,10 +5,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import service as audit
+from app.core.db import emit
 from app.core.locks import lock
 from app.pairings import queries as pairings
 from app.pairings.models import Pairing
 from app.scheduling import news, queries, service
+from app.scheduling.events import MeetingEdited
 from app.scheduling.models import Meeting
 from app.scheduling.schemas import own_parts
 
@@ -45,9 +47,12 @@ async def cancel(
         await service.call_off(db, meeting, by, by_id, series_id)
 
 
-async def retitle(db: AsyncSession, by: UUID, meeting_ids: set[UUID], title: str | None) -> None:
+async def retitle(
+    db: AsyncSession, by: UUID, meeting_ids: set[UUID], series_id: UUID, title: str | None
+) -> None:
     """Give those of these meetings that have not begun another title."""
     for meeting in await queries.open_ahead(db, meeting_ids):
         meeting.retitle(title)
         audit.record(db, by, "meeting.edited", meeting.id)
         await news.tell(db, meeting)
+        emit(db, MeetingEdited(meeting_id=meeting.id, by_account_id=by, series_id=series_id))

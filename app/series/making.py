@@ -18,11 +18,11 @@ from app.pairings.models import Kind, Pairing, Part
 from app.scheduling import in_series
 from app.scheduling.models import Meeting
 from app.scheduling.openings import Obstacle, obstacles
-from app.scheduling.service import Span
 from app.series import news, queries
 from app.series.models import Series, SeriesOccurrence, SeriesStatus
 from app.series.recurrence import Occurrence, occurrence
 
+Span = tuple[datetime, datetime]
 log = structlog.get_logger()
 AHEAD: Final = timedelta(weeks=26)
 AT_ONCE: Final = 60

@@ -324,7 +324,7 @@ async def _retitle(
     series.title = body.title or None
     series.version += 1
     ids = await queries.meetings_from(db, series.id, at.recurrence_id)
-    await in_series.retitle(db, actor.account_id, ids, series.title)
+    await in_series.retitle(db, actor.account_id, ids, series.id, series.title)
     await news.tell(db, series)
 
 

@@ -67,8 +67,8 @@ STATEMENT_FILES = {
     "core/streams.py": "plumbing: numbers events, under locks in one order",
     "core/outbox.py": "plumbing: publishes events, marks and forgets them",
 }
-# `moves.py` is a verb file like `calls.py`: what happens to a meeting's time is told from there.
-EMITTERS = {"service.py", "calls.py", "moves.py", "expiry.py"}
+# `moves.py` and `in_series.py` are verb files like `calls.py`: what happens to meetings is told from there.
+EMITTERS = {"service.py", "calls.py", "moves.py", "in_series.py", "expiry.py"}
 TELLERS = {"service.py", "news.py"}
 # Operations that someone who is not signed in may call; everything else names its actor.
 PUBLIC = {

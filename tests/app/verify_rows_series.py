@@ -22,13 +22,13 @@ def proposed(who: str, pairing: str = "active") -> Act:
     return lambda s: s.person(who).ok("POST", f"/v1/pairings/{getattr(s.house, pairing).id}/series", soon())
 
 
-def does(who: str, verb: str, body: Any = None, pairing: str = "active") -> Act:
-    """Someone does something with the newest series."""
+def does(who: str, verb: str, body: Any = None, pairing: str = "active", *, which: int = 0) -> Act:
+    """Someone does something with the newest series, or another one."""
 
     async def act(s: Stage) -> None:
         path = f"/v1/pairings/{getattr(s.house, pairing).id}/series"
-        newest = (await s.person(who).ok("GET", path))["items"][0]
-        await s.person(who).ok("POST", f"/v1/series/{newest['id']}/{verb}", body)
+        found = (await s.person(who).ok("GET", path))["items"][which]
+        await s.person(who).ok("POST", f"/v1/series/{found['id']}/{verb}", body)
 
     return act
 
@@ -61,7 +61,12 @@ async def extend(s: Stage) -> None:
 play("accept_series", "with meetings", does("mentor", "accept"), before=proposed("mentee"))
 play("propose_series", "booked by a lead", proposed("mentor", "circle"), before=APART)
 play("change_series", "a title", does("mentee", "change", {"title": "Cases"}), before=AGREED)
-play("change_series", "instead of another change", LONGER, before=first(AGREED, LONGER))
+play(
+    "change_series",
+    "instead of another change",
+    does("mentor", "change", {"duration_minutes": 30}, which=1),
+    before=first(AGREED, LONGER),
+)
 play("accept_series", "of a change", does("mentor", "accept"), before=first(AGREED, LONGER))
 play("cancel_series", "with meetings", does("mentor", "cancel", {}), before=AGREED)
 play("end_pairing", "with a series", lambda s: s.house.mentor.ok(

@@ -1,5 +1,6 @@
 """The command `mentorspan`, as a person meets it."""
 
+import json
 import os
 import socket
 import subprocess
@@ -31,7 +32,17 @@ def mentorspan(*words: str, **environment: str) -> subprocess.CompletedProcess[s
 def test_help_names_every_command() -> None:
     answer = mentorspan("--help")
     assert answer.returncode == 0
-    for name in ("serve", "app", "worker", "signalling", "migrate", "demo", "openapi", "doctor"):
+    for name in (
+        "serve",
+        "app",
+        "worker",
+        "signalling",
+        "migrate",
+        "demo",
+        "openapi",
+        "doctor",
+        "recurrence",
+    ):
         assert f" {name} " in answer.stdout
 
 
@@ -50,6 +61,47 @@ def test_openapi_writes_the_document(tmp_path: Path) -> None:
     answer = mentorspan("openapi", str(tmp_path / "openapi.yaml"))
     assert answer.returncode == 0, answer.stderr
     assert yaml.safe_load((tmp_path / "openapi.yaml").read_text())["openapi"].startswith("3.1")
+
+
+def preview(rule: str, *more: str, dtstart: str = "1997-09-02T09:00:00") -> subprocess.CompletedProcess[str]:
+    named = {"--dtstart": dtstart, "--zone": "America/New_York", "--rule": rule}
+    return mentorspan("recurrence", "preview", *(word for pair in named.items() for word in pair), *more)
+
+
+def test_the_next_times_of_a_rule_are_a_json_list() -> None:
+    answer = preview("FREQ=MONTHLY;BYDAY=1TU", "--limit", "3", "--exdate", "1997-10-07T09:00:00")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert json.loads(answer.stdout) == ["1997-09-02T09:00:00", "1997-11-04T09:00:00", "1997-12-02T09:00:00"]
+    never = preview("FREQ=DAILY;INTERVAL=7;BYDAY=MO")
+    assert (never.returncode, never.stdout, never.stderr) == (0, "[]\n", "There is no such time.\n")
+
+
+@pytest.mark.parametrize(
+    ("rule", "more", "reason"),
+    [
+        ("FREQ=YEARLY", (), "FREQ is DAILY, WEEKLY or MONTHLY"),
+        ("FREQ=DAILY", ("--dtstart", "yesterday"), "Give a local time"),
+        ("FREQ=DAILY", ("--zone", "Europe/Atlantis"), "Give an IANA time zone"),
+    ],
+)
+def test_a_rule_outside_the_subset_is_refused_with_a_reason(
+    rule: str, more: tuple[str, ...], reason: str
+) -> None:
+    answer = preview(rule, *more)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.startswith(reason)
+
+
+def test_previewing_loads_no_web_framework() -> None:
+    script = (
+        "import sys; from app.cli import cli; cli(['recurrence', 'preview', '--dtstart', '1997-09-02T09:00', "
+        "'--zone', 'UTC', '--rule', 'FREQ=DAILY'], standalone_mode=False); "
+        "print({'fastapi', 'sqlalchemy', 'starlette'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_demo_data_are_refused_in_production(tmp_path: Path) -> None:

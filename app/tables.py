@@ -2,6 +2,7 @@
 
 from app.accounts import models as accounts
 from app.audit import models as audit
+from app.availability import models as availability
 from app.blocks import models as blocks
 from app.chat import models as chat
 from app.core import idempotency, mailbox, nodes, streams
@@ -16,6 +17,10 @@ TABLES = (
     accounts.SignInSession,
     accounts.MailedSecret,
     audit.AuditEntry,
+    availability.Schedule,
+    availability.PairingSchedule,
+    availability.Absence,
+    availability.Holiday,
     blocks.Block,
     chat.Conversation,
     chat.Message,
@@ -36,6 +41,8 @@ TABLES = (
     safeguarding.Report,
     scheduling.Meeting,
     scheduling.Booking,
+    scheduling.Hold,
+    scheduling.HeldTime,
     scheduling.Call,
     scheduling.Attendance,
     scheduling.AttendanceQuality,

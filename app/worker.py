@@ -19,6 +19,7 @@ from app.core.outbox import Relay
 from app.reactions import REACTIONS
 from app.recordings import expiry as expiry_of_recordings
 from app.scheduling import calls
+from app.scheduling import queries as meetings
 from app.settings import Settings, get_settings
 from signalling.contracts.bus import Bus, BusUnavailable
 from signalling.contracts.bus_open import open_bus
@@ -94,6 +95,7 @@ async def clear_away(database: Database) -> None:
             await idempotency.clear_away(db, before)
             await accounts.clear_away(db, before)
             await nodes.clear_away(db, before)
+            await meetings.clear_holds(db)
         forgotten = 1
         while forgotten:
             async with database.transaction() as db:

@@ -111,6 +111,32 @@ class Booking(Base):
     """The quiet around it that this person asked for when it was booked; it stacks with the neighbour's."""
 
 
+class Hold(Base):
+    """A time that somebody is about to book: nobody else gets it for a few minutes. One per person."""
+
+    __tablename__ = "hold"
+
+    id: Mapped[UUID] = identity()
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), unique=True)
+    pairing_id: Mapped[UUID] = mapped_column(ForeignKey("pairing.id", ondelete="CASCADE"), index=True)
+    starts_at: Mapped[datetime] = instant()
+    ends_at: Mapped[datetime] = instant()
+    expires_at: Mapped[datetime] = instant()
+
+
+class HeldTime(Base):
+    """The time that a hold keeps free in one person's diary. Whoever holds anew removes what has expired."""
+
+    __tablename__ = "held_time"
+    __table_args__ = (
+        ExcludeConstraint(("account_id", "="), ("during", "&&"), name="ex_held_time_once", using="gist"),
+    )
+
+    hold_id: Mapped[UUID] = mapped_column(ForeignKey("hold.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
+    during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
+
+
 class Call(Base):
     """Where a meeting's call is held. The epoch rises each time it moves to another node."""
 

@@ -12,9 +12,18 @@ from app.core.idempotency import OnceOnly
 from app.core.paging import Page, Paging, fetch
 from app.core.schemas import Instant
 from app.pairings import queries as pairings
-from app.scheduling import calls, queries, service
-from app.scheduling.models import Meeting
-from app.scheduling.schemas import AttendanceRead, MeetingPropose, MeetingRead, TicketRead
+from app.scheduling import calls, holds, openings, queries, service
+from app.scheduling.models import Hold, Meeting
+from app.scheduling.schemas import (
+    AttendanceRead,
+    HoldCreate,
+    HoldRead,
+    MeetingPropose,
+    MeetingRead,
+    SlotsAsk,
+    SlotsRead,
+    TicketRead,
+)
 
 router = APIRouter(prefix="/v1", tags=["scheduling"])
 _seen = problems(Unauthenticated, NotFound)
@@ -102,3 +111,34 @@ async def issue_ticket(meeting_id: UUID, actor: CurrentActor, door: Door, db: Db
 async def read_attendance(meeting_id: UUID, actor: CurrentActor, db: Db) -> AttendanceRead:
     """Who was in the meeting's call, from when to when."""
     return await service.attendance(db, actor, meeting_id)
+
+
+@router.get("/pairings/{pairing_id}/slots", response_model=SlotsRead, responses=_done)
+async def read_slots(
+    pairing_id: UUID, actor: CurrentActor, db: Db, ask: Annotated[SlotsAsk, Query()]
+) -> SlotsRead:
+    """When we can meet: times that suit both, or at least half of a circle."""
+    return await openings.of_pairing(db, actor, pairing_id, ask)
+
+
+@router.get("/me/slots", response_model=SlotsRead, responses=problems(Unauthenticated))
+async def read_my_slots(actor: CurrentActor, db: Db, ask: Annotated[SlotsAsk, Query()]) -> SlotsRead:
+    """When I can meet, whoever it would be with."""
+    return await openings.of_mine(db, actor, ask)
+
+
+@router.post("/pairings/{pairing_id}/holds", status_code=201, response_model=HoldRead, responses=_done)
+async def hold_slot(pairing_id: UUID, body: HoldCreate, actor: CurrentActor, db: Db, once: OnceOnly) -> Hold:
+    """Hold a time for five minutes while I book it; it replaces what I held before."""
+
+    async def make() -> tuple[UUID, Hold]:
+        made = await holds.create(db, actor, pairing_id, body)
+        return made.id, made
+
+    return await once.create(db, actor.account_id, make, lambda made: queries.hold(db, actor, made))
+
+
+@router.delete("/holds/{hold_id}", status_code=204, responses=_seen)
+async def release_hold(hold_id: UUID, actor: CurrentActor, db: Db) -> None:
+    """Let a time go that I held."""
+    await holds.release(db, actor, hold_id)

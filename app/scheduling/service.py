@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.auth import Actor
 from app.audit import service as audit
+from app.availability import queries as availability
 from app.blocks import queries as blocks
 from app.blocks.events import Blocked
 from app.core import clock
@@ -20,7 +21,7 @@ from app.organisations import queries as organisations
 from app.pairings import queries as pairings
 from app.pairings.events import PairingEnded, ParticipantWentAway
 from app.pairings.models import Kind, Pairing, Part
-from app.scheduling import calls, news, queries
+from app.scheduling import calls, holds, news, queries
 from app.scheduling.events import MeetingBooked, MeetingCancelled, MeetingDeclined, MeetingProposed
 from app.scheduling.models import Booking, Meeting, MeetingStatus
 from app.scheduling.schemas import AttendanceRead, MeetingPropose, MeetingRead, StayRead, verbs
@@ -66,6 +67,7 @@ async def propose(db: AsyncSession, actor: Actor, pairing_id: UUID, body: Meetin
     if pairing.kind == Kind.CIRCLE and any(part.role == Part.LEAD for part in mine):
         await _book(db, actor, meeting, pairing)
     else:
+        await queries.use_up_hold(db, actor.account_id, pairing.id)
         emit(db, MeetingProposed(meeting_id=meeting.id, by_account_id=actor.account_id))
     return await read(db, actor, meeting.id)
 
@@ -90,6 +92,12 @@ async def _must_be_free(db: AsyncSession, actor: Actor, meeting: Meeting, pairin
         # Whose time it is follows from a pairing of two; in a circle it stays between them.
         who = "Someone in the circle" if pairing.kind == Kind.CIRCLE else people[next(iter(busy))].name
         raise Conflict("time_taken", f"{who} has another meeting at that time. Choose another time.")
+    # Whoever proposed it wants this time, whatever else they held meanwhile.
+    proposer = next(
+        (row.account_id for row in people.values() if row.id == meeting.proposed_by_id), actor.account_id
+    )
+    if await queries.held(db, list(people), _during(meeting), besides={actor.account_id, proposer}):
+        raise Conflict("time_held", holds.HELD)
 
 
 async def _book(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairing) -> None:
@@ -98,10 +106,18 @@ async def _book(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairi
     await lock(db, "booking", *accounts)
     await _must_be_free(db, actor, meeting, pairing)
     meeting.move("accept")
+    plans = await availability.plans(db, accounts, pairing.id)
     db.add_all(
-        Booking(meeting_id=meeting.id, account_id=account_id, during=_during(meeting))
-        for account_id in accounts
+        Booking(
+            meeting_id=meeting.id,
+            account_id=account_id,
+            during=_during(meeting),
+            before_minutes=plan.schedule.buffer_before_minutes,
+            after_minutes=plan.schedule.buffer_after_minutes,
+        )
+        for account_id, plan in plans.items()
     )
+    await queries.use_up_hold(db, actor.account_id, pairing.id)
     try:
         await db.flush()
     except IntegrityError:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import passwords, tokens
 from app.accounts.models import Account, MailedSecret, Purpose, SignInSession
+from app.availability.models import Schedule
 from app.blocks.models import Block
 from app.chat.models import Conversation, Message
 from app.core import clock, crypto
@@ -61,6 +62,7 @@ class House:
     invited: Person = field(init=False)
     stranger: Person = field(init=False)
     outsider: Person = field(init=False)
+    schedule: Schedule = field(init=False)
     active: Pairing = field(init=False)
     asked: Pairing = field(init=False)
     circle: Pairing = field(init=False)
@@ -139,6 +141,10 @@ class House:
         await self._save(*self._accounts)
         await self._save(*self._belongings)
         self._accounts, self._belongings = [], []
+        self.schedule = Schedule(
+            account_id=self.mentee.account_id, name=self.text("Hours"), zone="Europe/London", is_default=True
+        )
+        await self._save(self.schedule)
         self.stranger = self._person("Stranger", None, mine=False)
         self.outsider = self._person("Outsider", far, *ALL_ROLES, mine=False)
         await self._save(*self._accounts, hidden=False)

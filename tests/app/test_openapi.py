@@ -33,7 +33,7 @@ FORBIDDEN_TO_SOME: Final = {
     "propose_partnership", "accept_partnership", "decline_partnership", "end_partnership", "create_circle",
     "accept_pairing", "decline_pairing", "withdraw_pairing", "end_pairing", "leave_circle", "edit_agreement",
     "add_goal", "propose_meeting", "accept_meeting", "decline_meeting", "edit_message", "delete_message",
-    "list_reports",
+    "list_reports", "choose_schedule", "set_holidays", "read_slots", "hold_slot",
 }  # fmt: skip
 """Where seeing is more than doing: everywhere else a 403 could only be a leak."""
 IN_STATES: Final = {
@@ -42,6 +42,8 @@ IN_STATES: Final = {
     "withdraw_pairing", "end_pairing", "leave_circle", "edit_agreement", "add_goal", "edit_goal",
     "remove_goal", "propose_meeting", "accept_meeting", "decline_meeting", "cancel_meeting",
     "issue_ticket", "send_message", "edit_message", "file_report", "resolve_report",
+    "create_schedule", "replace_schedule", "delete_schedule", "choose_schedule", "create_absence",
+    "read_slots", "hold_slot",
 }  # fmt: skip
 """What the state of things can stand against: 409."""
 LIMITED: Final = {
@@ -237,7 +239,7 @@ def _bounded(shape: dict[str, Any]) -> bool:
     if shape.get("type") == "string":
         bounded = {"maxLength", "enum", "const", "format"} & shape.keys()
         return bool(bounded) or re.search(r"\{\d+,\d+\}\$$", shape.get("pattern", "")) is not None
-    return shape.get("type") != "integer" or "maximum" in shape
+    return shape.get("type") != "integer" or bool({"maximum", "enum"} & shape.keys())
 
 
 def pages(document: Document) -> list[str]:

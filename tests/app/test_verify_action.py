@@ -74,6 +74,7 @@ async def test_everyone_learns_what_changed_for_them(world: World, play: Play) -
 PLANTED: Final = {
     "account.changed": "edit_me",
     "memberships.changed": "create_organisation",
+    "availability.changed": "create_schedule",
     "blocks.changed": "block_person-a pair",
     "membership.changed": "set_roles",
     "pairing.changed": "edit_agreement",

@@ -195,6 +195,8 @@ LIVE: Final = (
     Live("list_partnerships", {**_role, "partnership.changed": HERE}, _where_i_coordinate),
     Live("list_reports", {**_role, "report.changed": HERE}, _where_i_coordinate),
     Live("list_my_reports", {"report.changed": ALL}),
+    Live("list_schedules", {"availability.changed": ALL}),
+    Live("list_absences", {"availability.changed": ALL}),
     Live("list_blocks", {"blocks.changed": ALL}),
     Live(
         "list_pairings",
@@ -242,6 +244,7 @@ LIVE: Final = (
 
 IN_A_LIST: Final = {
     "read_organisation": ("list_organisations", "organisation_id"),
+    "read_schedule": ("list_schedules", "schedule_id"),
     "read_pairing": ("list_pairings", "pairing_id"),
     "read_meeting": ("list_meetings", "meeting_id"),
     "read_conversation": ("list_conversations", "conversation_id"),
@@ -254,6 +257,9 @@ ON_DEMAND: Final = {
     "read_membership": "opened from that directory; one's own stand in read_me, which is followed",
     "search_people": "a search: its answer is for the moment in which somebody looks",
     "read_person": "opened from a search; whoever one deals with stands in pairings, which are followed",
+    "read_slots": "its answer is for the moment in which somebody looks; a time is held, then booked",
+    "read_my_slots": "the same",
+    "read_holidays": "written once a year; opened where it is written, and slots heed it by themselves",
     "read_recording_file": "does not change; that there is one stands in read_recordings, which is followed",
     "read_config": "the same until the server starts anew",
     "list_mailbox": "in development only",

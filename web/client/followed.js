@@ -6,6 +6,9 @@
 export const FOLLOWED = {
   "/v1/me": ["account.changed", "membership.changed"],
   "/v1/blocks": ["blocks.changed"],
+  "/v1/schedules": ["availability.changed"],
+  "/v1/schedules/{schedule_id}": ["availability.changed"],
+  "/v1/absences": ["availability.changed"],
   "/v1/pairings": ["pairing.changed", "membership.changed"],
   "/v1/pairings/{pairing_id}": ["pairing.changed", "membership.changed"],
   "/v1/pairings/{pairing_id}/meetings": ["meeting.changed", "pairing.changed"],

@@ -46,6 +46,9 @@ export const KEYED = new Set([
   "/v1/organisations/{organisation_id}/circles",
   "/v1/pairings/{pairing_id}/goals",
   "/v1/pairings/{pairing_id}/meetings",
+  "/v1/pairings/{pairing_id}/holds",
+  "/v1/schedules",
+  "/v1/absences",
   "/v1/reports",
 ]);
 

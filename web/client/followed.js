@@ -11,6 +11,7 @@ export const FOLLOWED = {
   "/v1/absences": ["availability.changed"],
   "/v1/pairings": ["pairing.changed", "membership.changed"],
   "/v1/pairings/{pairing_id}": ["pairing.changed", "membership.changed"],
+  "/v1/pairings/{pairing_id}/slots": ["meeting.changed", "pairing.changed", "availability.changed"],
   "/v1/pairings/{pairing_id}/meetings": ["meeting.changed", "pairing.changed"],
   "/v1/meetings": ["meeting.changed", "pairing.changed"],
   "/v1/meetings/{meeting_id}": ["meeting.changed", "pairing.changed"],

@@ -58,7 +58,7 @@ export function take(spans, [from, to]) {
 export const spanAt = (spans, minute) => settled(spans).find(([start, end]) => start <= minute && minute < end) ?? null;
 
 /** @returns {Week} */
-export const emptyWeek = () => /** @type {Week} */ (Object.fromEntries(DAYS.map((day) => [day, []])));
+export const emptyWeek = () => ({ MO: [], TU: [], WE: [], TH: [], FR: [], SA: [], SU: [] });
 
 /** @param {Hours[]} hours @returns {Week} */
 export function weekOf(hours) {

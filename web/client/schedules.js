@@ -5,7 +5,7 @@ import { emptyWeek, hoursOf, isRight, minutesOf, settled, timeOf, weekOf } from 
 /** @import { Span, Week } from "./hours.js" */
 /** @import { Schedule, ScheduleWrite } from "./types.js" */
 /** @typedef {{key: string, date: string, spans: Span[]}} Override a date with hours of its own; none is a day off */
-/** @typedef {Omit<ScheduleWrite, "hours" | "overrides"> & {week: Week, overrides: Override[]}} Draft */
+/** @typedef {Required<Omit<ScheduleWrite, "hours" | "overrides">> & {week: Week, overrides: Override[]}} Draft */
 
 /** What is usual, for who begins. @param {string} zone @param {boolean} first @returns {Draft} */
 export function freshDraft(zone, first) {
@@ -19,10 +19,12 @@ export function freshDraft(zone, first) {
 }
 
 /** @param {Schedule} schedule @returns {Draft} */
-export function draftOf({ name, zone, is_default, hours, overrides, buffer_before_minutes, buffer_after_minutes, minimum_notice_minutes, horizon_days, most_per_day, most_per_week, lengths, step_minutes, confirm }) {
+export function draftOf(schedule) {
+  const { name, zone, hours, overrides, ...rest } = /** @type {Required<Schedule>} */ (schedule);
+  const { is_default, buffer_before_minutes, buffer_after_minutes, minimum_notice_minutes, horizon_days, most_per_day, most_per_week, lengths, step_minutes, confirm } = rest;
   return {
     name, zone, is_default, week: weekOf(hours),
-    overrides: overrides.map(({ date, hours: own }) => ({ key: date, date, spans: settled(own.map(({ start, end }) => [minutesOf(start), minutesOf(end)])) })),
+    overrides: overrides.map(({ date, hours: own }) => ({ key: date, date, spans: settled((own ?? []).map(({ start, end }) => [minutesOf(start), minutesOf(end)])) })),
     buffer_before_minutes, buffer_after_minutes, minimum_notice_minutes, horizon_days, most_per_day, most_per_week, lengths, step_minutes, confirm,
   };
 }

@@ -138,7 +138,7 @@ export default function Availability() {
     const [schedules, absences] = await Promise.all([api.all("/v1/schedules"), api.all("/v1/absences")]);
     return { schedules, absences };
   }, []);
-  useFresh(world.refresh, ["/v1/schedules", "/v1/absences"]);
+  useFresh(world.refresh, ["/v1/schedules", "/v1/schedules/{schedule_id}", "/v1/absences"]);
   return html`
     <${Back} href="/calendar">Calendar<//>
     <${Title}>When you can meet<//>

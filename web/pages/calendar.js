@@ -80,7 +80,7 @@ export default function Calendar() {
   const view = { meetings: items, zone, now, on, today, onDay: (/** @type {string} */ day) => show(which, day) };
   return html`
     <header class="head"><${Title}>Calendar<//>
-      <div class="segments" role="group" aria-label="Which meetings">
+      <div class="segments four" role="group" aria-label="Which meetings">
         ${VIEWS.map(([key, words]) => html`<button key=${key} type="button" aria-pressed=${which === key} onClick=${() => show(key)}>${words}</button>`)}
       </div>
     </header>

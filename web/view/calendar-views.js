@@ -1,7 +1,9 @@
 import { dayByKey, onDays, weekOfDay, weeksOfMonth } from "../client/months.js";
+import { shortTime } from "../client/slots.js";
 import { clock, weekdayAndDate } from "../client/time.js";
 import { useConversations } from "./live.js";
 import { MeetingLine, withWhom } from "./mentoring.js";
+import { firstName } from "./parts.js";
 import { html, useEffect, useRef } from "./preact.js";
 
 /** Meetings by week and by month. Under each stands the same list that is read anywhere else. */
@@ -34,7 +36,7 @@ export function Week({ meetings, zone, on, today }) {
     <h2>${weekdayAndDate(noon(day), "UTC").split(" ").slice(0, 3).join(" ")}${day === today && html`<span class="today">Today</span>`}</h2>
     ${(days.get(day) ?? []).map((meeting) => html`<a key=${meeting.id} class=${gone(meeting) ? "event gone" : `event ${meeting.status}`} href=${`/meetings/${meeting.id}`}>
       <b>${clock(new Date(meeting.starts_at), zone)}</b> <span>${meeting.title || withWhom(meeting)}</span>
-      ${meeting.people.filter((each) => !each.is_me && each.zone !== zone).slice(0, 1).map((each) => html`<small key=${each.id}>${clock(new Date(meeting.starts_at), each.zone)} ${each.name.split(" ")[0]}</small>`)}
+      ${meeting.people.filter((each) => !each.is_me && each.zone !== zone).slice(0, 1).map((each) => html`<small key=${each.id}>${shortTime(new Date(meeting.starts_at), zone, each.zone)} ${firstName(each.name)}</small>`)}
       ${meeting.status === "proposed" && html`<small>Not booked yet</small>`}${gone(meeting) && html`<small>${meeting.status === "declined" ? "Declined" : "Cancelled"}</small>`}
     </a>`)}
     ${!days.has(day) && html`<p class="quiet"><span aria-hidden="true">–</span><span class="unseen">Nothing planned</span></p>`}

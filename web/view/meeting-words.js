@@ -110,7 +110,7 @@ const HAPPENED = /** @type {Record<string, string>} */ ({
 /** @param {{meeting: Meeting, zone: string}} props */
 function Happened({ meeting, zone }) {
   const loaded = useLoad(() => api.get("/v1/meetings/{meeting_id}/history", { path: { meeting_id: meeting.id } }), [meeting.id, meeting.version]);
-  useFresh(loaded.refresh, ["/v1/meetings/{meeting_id}/history"], { "meeting.changed": meeting.id, "pairing.changed": meeting.pairing_id });
+  useFresh(loaded.refresh, ["/v1/meetings/{meeting_id}", "/v1/meetings/{meeting_id}/history"], { "meeting.changed": meeting.id, "pairing.changed": meeting.pairing_id });
   const when = (/** @type {string} */ at) => `${weekdayAndDate(new Date(at), zone)}, ${clock(new Date(at), zone)}`;
   if (loaded.problem) return html`<${Trouble} problem=${loaded.problem} retry=${loaded.reload} />`;
   const items = /** @type {MeetingHistory | null} */ (loaded.data)?.items ?? [];

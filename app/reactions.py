@@ -30,6 +30,10 @@ from app.scheduling.events import (
     MeetingBooked,
     MeetingCancelled,
     MeetingDeclined,
+    MeetingEdited,
+    MeetingMoved,
+    MeetingMoveDeclined,
+    MeetingMoveProposed,
     MeetingProposed,
 )
 
@@ -49,6 +53,10 @@ REACTIONS: Reactions = {
     MeetingBooked: [chat.meeting_booked, notifications.meeting_changed],
     MeetingDeclined: [notifications.meeting_changed],
     MeetingCancelled: [chat.meeting_cancelled, notifications.meeting_changed],
+    MeetingMoveProposed: [notifications.meeting_changed],
+    MeetingMoveDeclined: [notifications.meeting_changed],
+    MeetingMoved: [chat.meeting_shown_anew, notifications.meeting_changed],
+    MeetingEdited: [chat.meeting_shown_anew],
     CallWasRecorded: [recordings.take_in],
     ReportFiled: [notifications.report_filed],
 }

@@ -18,7 +18,7 @@ from app.core.mailbox import Mailbox
 from app.core.outbox import Relay
 from app.reactions import REACTIONS
 from app.recordings import expiry as expiry_of_recordings
-from app.scheduling import calls
+from app.scheduling import calls, noshows
 from app.scheduling import queries as meetings
 from app.settings import Settings, get_settings
 from signalling.contracts.bus import Bus, BusUnavailable
@@ -28,6 +28,7 @@ from signalling.contracts.calls import Fact
 log = structlog.get_logger()
 HOUSEKEEPING_SECONDS = 0.25
 CLEARING_SECONDS = 3600.0
+SETTLING_SECONDS = 60.0
 KEPT = timedelta(days=14)
 IN_THE_WAY = {"40001", "40P01", "55P03", "57014"}
 """SQLSTATE of serialization_failure, deadlock_detected, lock_not_available and query_canceled."""
@@ -110,6 +111,16 @@ async def end_recordings(database: Database, settings: Settings) -> None:
         await asyncio.sleep(CLEARING_SECONDS)
 
 
+async def settle_meetings(database: Database) -> None:
+    """Once a minute, mark how the meetings went that are over."""
+    while True:
+        settled = noshows.AT_A_TIME
+        while settled == noshows.AT_A_TIME:
+            async with database.transaction() as db:
+                settled = await noshows.settle(db)
+        await asyncio.sleep(SETTLING_SECONDS)
+
+
 async def run_jobs(url: str) -> None:
     """Run jobs until cancelled; a finished job is deleted, for its arguments may hold secrets."""
     app = jobs.with_database(url)
@@ -160,6 +171,7 @@ async def work(settings: Settings) -> None:
             tasks.create_task(_for_ever("housekeeping", lambda: keep_house(database, bus, settings)))
             tasks.create_task(_for_ever("clearing", lambda: clear_away(database)))
             tasks.create_task(_for_ever("recordings", lambda: end_recordings(database, settings)))
+            tasks.create_task(_for_ever("outcomes", lambda: settle_meetings(database)))
             tasks.create_task(_for_ever("jobs", lambda: run_jobs(url)))
     finally:
         await bus.close()

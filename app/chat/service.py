@@ -36,7 +36,7 @@ from app.pairings import queries as pairings
 from app.pairings.events import PairingAccepted, PairingEnded, ParticipantWentAway
 from app.pairings.models import Kind
 from app.scheduling import queries as scheduling
-from app.scheduling.events import MeetingBooked, MeetingCancelled
+from app.scheduling.events import MeetingBooked, MeetingCancelled, MeetingEdited, MeetingMoved
 
 POSTED, EDITED, DELETED = "message.posted", "message.edited", "message.deleted"
 CHANGED, READ = "conversation.changed", "conversation.read"
@@ -230,6 +230,11 @@ async def pairing_ended(db: AsyncSession, event: PairingEnded) -> None:
 async def meeting_cancelled(db: AsyncSession, event: MeetingCancelled) -> None:
     """What was said around a cancelled meeting can be read and not written in."""
     await _settle(db, await queries.of_meeting(db, event.meeting_id))
+
+
+async def meeting_shown_anew(db: AsyncSession, event: MeetingMoved | MeetingEdited) -> None:
+    """The conversation of a meeting shows its title and when it begins."""
+    await _tell_all(db, await queries.of_meeting(db, event.meeting_id))
 
 
 async def participant_left(db: AsyncSession, event: ParticipantWentAway) -> None:

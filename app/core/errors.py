@@ -6,9 +6,11 @@
      +-- Forbidden         403   seen, but not yours to do
      +-- NotFound          404   unknown, or not for your eyes: the two answers are the same
      +-- Conflict          409   the state of things does not allow it
+     +-- ChangedMeanwhile  412   it is not as it was when you read it; nothing was changed
      +-- TooLarge          413   the body is over the limit
      +-- NotSatisfiable    416   the file has no such part
      +-- Invalid           422   readable, but not acceptable; `errors` says where and why
+     +-- MustSayWhich      428   say which state you have seen
      +-- TooManyRequests   429   slow down
      +-- Unavailable       503   not now; try again
 
@@ -17,6 +19,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -51,6 +54,9 @@ class ProblemDocument(BaseModel):
     code: str = Field(examples=["not_found"], description="Stable; for programs.")
     detail: str = Field(description="For people: what happened and what to do.")
     errors: list[FieldError] = Field(default_factory=list)
+    successor: UUID | None = Field(
+        default=None, description="Where something has taken the place of what was asked about: its id."
+    )
 
 
 class Problem(Exception):
@@ -68,11 +74,13 @@ class Problem(Exception):
         *,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, str] | None = None,
     ) -> None:
         self.code = code or type(self).code
         self.detail = detail or type(self).detail
         self.errors = list(errors)
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
         super().__init__(f"{self.code}: {self.detail}")
 
     def document(self) -> dict[str, Any]:
@@ -84,6 +92,7 @@ class Problem(Exception):
             "code": self.code,
             "detail": self.detail,
             "errors": [error.model_dump() for error in self.errors],
+            **self.members,
         }
 
 
@@ -125,6 +134,16 @@ class Conflict(Problem):
     detail = "The current state does not allow this."
 
 
+class ChangedMeanwhile(Problem):
+    status = 412
+    title = "Changed meanwhile"
+    code = "changed_meanwhile"
+    detail = (
+        "This was changed since you read it, and nothing of what you sent was done. "
+        "Read it again and decide anew; its entity tag is the new `If-Match`."
+    )
+
+
 class TooLarge(Problem):
     status = 413
     title = "Too large"
@@ -144,6 +163,13 @@ class Invalid(Problem):
     title = "Not acceptable"
     code = "invalid"
     detail = "Some of what was sent cannot be accepted; see `errors`."
+
+
+class MustSayWhich(Problem):
+    status = 428
+    title = "Precondition required"
+    code = "precondition_required"
+    detail = "Send `If-Match` with the entity tag of what you read, so that nobody's change is lost."
 
 
 class TooManyRequests(Problem):
@@ -245,9 +271,11 @@ async def _on_fault(_: Request, error: Exception) -> Response:
 
 __all__ = [
     "BadRequest",
+    "ChangedMeanwhile",
     "Conflict",
     "Forbidden",
     "Invalid",
+    "MustSayWhich",
     "NotFound",
     "NotSatisfiable",
     "Problem",

@@ -12,6 +12,7 @@ TOKEN: Final = "wq3mB0Yw3h5dQe7sJz1kTtX9uVbN2cLfRgPoAiEyHsM"
 
 BY_FORMAT: Final = {"uuid": ID, "date-time": INSTANT}
 BY_NAME: Final[dict[str, Any]] = {
+    "agenda": "How the first case conference went; what to prepare for the next one.",
     "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTkyIn0.c2lnbmF0dXJl",
     "bio": "Twelve years in child protection; I like to think aloud with people who are new to it.",
     "capacity": 2,
@@ -23,8 +24,10 @@ BY_NAME: Final[dict[str, Any]] = {
     "head": 42,
     "headline": "Team lead, family support",
     "invitation_token": TOKEN,
+    "late_cancel_hours": 24,
     "languages": ["en", "pt-BR"],
     "name": "Priya Raman",
+    "no_show_minutes": 10,
     "note": "I am new in child protection and would like to learn from you.",
     "password": "a long sentence works well",
     "places_left": 1,
@@ -55,8 +58,14 @@ BY_NAME: Final[dict[str, Any]] = {
     "MessageEdit.text": "Shall we begin with the court report on Tuesday?",
     "MessageRead.text": "Shall we begin with the court report?",
     "MessageSend.text": "Shall we begin with the court report?",
+    "HappenedRead.reason": "I have to travel.",
+    "MeetingEdit.title": "First meeting",
     "MeetingPropose.title": "First meeting",
+    "MeetingRead.reason": "I have to travel.",
     "MeetingRead.title": "First meeting",
+    "MoveRead.reason": "I have to travel.",
+    "OutcomeRead.note": "We spoke by telephone.",
+    "OutcomeTell.note": "We spoke by telephone.",
     "OrganisationBrief.name": "Northside Family Trust",
     "OrganisationRead.name": "Northside Family Trust",
     "ReportFile.text": "I was asked for my private address, twice.",

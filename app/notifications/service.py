@@ -17,7 +17,15 @@ from app.pairings.events import PairingAccepted, PairingDeclined, PairingPropose
 from app.pairings.models import Pairing
 from app.safeguarding.events import ReportFiled
 from app.scheduling import queries as scheduling
-from app.scheduling.events import MeetingBooked, MeetingCancelled, MeetingDeclined, MeetingProposed
+from app.scheduling.events import (
+    MeetingBooked,
+    MeetingCancelled,
+    MeetingDeclined,
+    MeetingMoved,
+    MeetingMoveDeclined,
+    MeetingMoveProposed,
+    MeetingProposed,
+)
 from app.settings import get_settings
 
 
@@ -64,7 +72,15 @@ def _when(at: datetime, zone: str) -> str:
     return at.astimezone(ZoneInfo(zone)).strftime(f"%a %d %b %Y, %H:%M ({zone})")
 
 
-MeetingChange = MeetingProposed | MeetingBooked | MeetingDeclined | MeetingCancelled
+MeetingChange = (
+    MeetingProposed
+    | MeetingBooked
+    | MeetingDeclined
+    | MeetingCancelled
+    | MeetingMoveProposed
+    | MeetingMoveDeclined
+    | MeetingMoved
+)
 
 
 async def meeting_changed(db: AsyncSession, event: MeetingChange) -> None:
@@ -74,21 +90,30 @@ async def meeting_changed(db: AsyncSession, event: MeetingChange) -> None:
     apart = await blocks.apart_from(db, event.by_account_id) if event.by_account_id else set()
     people = {}
     for row in _others(pairing, event.by_account_id):
-        words = _words(event, "Someone" if row.account_id in apart else by)
-        people[row.account_id] = f"{words} {_when(meeting.starts_at, row.zone)}"
+        who = "Someone" if row.account_id in apart else by
+        people[row.account_id] = _words(event, who, meeting.starts_at, row.zone)
     await _mail(db, people, f"/pairings/{pairing.id}")
 
 
-def _words(event: MeetingChange, by: str | None) -> str:
+def _words(event: MeetingChange, by: str | None, starts_at: datetime, zone: str) -> str:
+    now = _when(starts_at, zone)
     match event:
         case MeetingProposed():
-            return f"{by} proposes to meet on"
+            return f"{by} proposes to meet on {now}"
         case MeetingBooked():
-            return f"{by} confirmed your meeting on"
+            return f"{by} confirmed your meeting on {now}"
         case MeetingDeclined():
-            return f"{by} cannot meet on"
+            return f"{by} cannot meet on {now}"
         case MeetingCancelled():
-            return f"{by} cancelled the meeting on" if by else "Cancelled: the meeting on"
+            return f"{by} cancelled the meeting on {now}" if by else f"Cancelled: the meeting on {now}"
+        case MeetingMoveProposed():
+            return f"{by} asks to move your meeting to {_when(event.starts_at, zone)}, from {now}"
+        case MeetingMoveDeclined():
+            no_more = "no longer asks to move" if event.withdrawn else "cannot move"
+            return f"{by} {no_more} your meeting; it stays on {now}"
+        case MeetingMoved():
+            moved = f"{by} moved your meeting" if by else "Moved: your meeting"
+            return f"{moved} to {now}, from {_when(event.starts_at, zone)}"
 
 
 async def partnership_proposed(db: AsyncSession, event: PartnershipProposed) -> None:

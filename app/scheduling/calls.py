@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from app.core.errors import Conflict, Unavailable
 from app.core.nodes import Node
 from app.pairings import queries as pairings
 from app.pairings.models import Kind, Pairing, Part
-from app.scheduling import news, queries
+from app.scheduling import news, noshows, queries
 from app.scheduling.events import CallWasRecorded
 from app.scheduling.models import Attendance, AttendanceQuality, Call, Meeting, MeetingStatus
 from app.scheduling.schemas import IceServer, TicketRead
@@ -122,7 +123,7 @@ def _way(call: Call, wanted: Topology, ice_policy: IcePolicy) -> tuple[Topology,
 
 def _must_be_joinable(meeting: Meeting) -> None:
     if meeting.status != MeetingStatus.BOOKED:
-        raise Conflict(f"meeting_{meeting.status}", f"This meeting is {meeting.status}.")
+        raise meeting.refusal(f"meeting_{meeting.status}", f"This meeting is {meeting.status}.")
     if clock.now() < meeting.join_opens_at:
         raise Conflict("too_early", "The call opens 15 minutes before the meeting starts.")
     if clock.now() > meeting.join_closes_at:
@@ -202,7 +203,7 @@ async def apply(db: AsyncSession, fact: Fact) -> None:
                 return
             began = isinstance(fact, ParticipantJoined)
             if await (queries.stay_began if began else queries.stay_ended)(db, _stay(fact)):
-                await news.tell_of_stays(db, [news.Stay(fact.call_id, fact.membership_id)])
+                await _attended(db, [news.Stay(fact.call_id, fact.membership_id)])
         case ParticipantQuality():
             if await queries.known_call_member(db, fact.call_id, fact.membership_id):
                 await queries.measured(db, _measured(fact))
@@ -212,7 +213,14 @@ async def apply(db: AsyncSession, fact: Fact) -> None:
             await _recorded(db, fact)
         case ParticipantsPresent():
             found = await queries.renew(db, fact.call_id, fact.participant_ids, fact.at)
-            await news.tell_of_stays(db, [news.Stay(fact.call_id, membership_id) for membership_id in found])
+            await _attended(db, [news.Stay(fact.call_id, membership_id) for membership_id in found])
+
+
+async def _attended(db: AsyncSession, stays: Collection[news.Stay]) -> None:
+    """Attendance is not what it was: who is shown it hears so, and how the meeting went may be another."""
+    await news.tell_of_stays(db, stays)
+    if stays:
+        await noshows.correct(db, {stay.call_id for stay in stays})
 
 
 async def _recorded(db: AsyncSession, fact: CallRecorded) -> None:
@@ -247,5 +255,5 @@ def _measured(fact: ParticipantQuality) -> AttendanceQuality:
 async def lapse(db: AsyncSession, settings: Settings) -> int:
     """Close the stays of everyone whose node has been silent for too long."""
     closed = await queries.lapse(db, clock.now() - timedelta(seconds=settings.lease_lapse_seconds))
-    await news.tell_of_stays(db, [news.Stay(*stay) for stay in closed])
+    await _attended(db, [news.Stay(*stay) for stay in closed])
     return len(closed)

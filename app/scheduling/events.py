@@ -27,6 +27,31 @@ class MeetingCancelled(Event):
     by_account_id: UUID | None
 
 
+class MeetingMoveProposed(Event):
+    """Someone asks to move a booked meeting; until the others agree it stays where it is."""
+
+    meeting_id: UUID
+    by_account_id: UUID
+    starts_at: datetime
+    """When it would be instead."""
+    ends_at: datetime
+
+
+class MeetingMoveDeclined(Event):
+    """A booked meeting stays where it is: somebody said no, or whoever had asked took it back."""
+
+    meeting_id: UUID
+    by_account_id: UUID
+    withdrawn: bool
+
+
+class MeetingEdited(Event):
+    """A meeting has another title: what shows it must show that."""
+
+    meeting_id: UUID
+    by_account_id: UUID
+
+
 class MeetingMoved(Event):
     """A booked meeting takes place at another time; the row holds the new one."""
 

@@ -10,7 +10,7 @@ from app.blocks import queries as blocks
 from app.core import streams
 from app.core.streams import Address, StreamKind
 from app.pairings import queries as pairings
-from app.pairings.models import Kind
+from app.pairings.models import Kind, Pairing
 from app.scheduling import queries
 from app.scheduling.models import Meeting
 
@@ -26,6 +26,13 @@ async def tell(db: AsyncSession, meeting: Meeting) -> None:
     """Everyone who takes part."""
     for membership_id in await pairings.taking_part(db, meeting.pairing_id):
         _tell(db, membership_id, "meeting.changed", meeting.id)
+
+
+async def tell_who_sees(db: AsyncSession, meeting: Meeting, pairing: Pairing) -> None:
+    """The same, unless it is hidden from the two people of a pair that a block parts."""
+    accounts = {row.account_id for row in pairing.people().values()}
+    if pairing.kind == Kind.CIRCLE or not await blocks.pairs_among(db, accounts):
+        await tell(db, meeting)
 
 
 async def tell_of_stays(db: AsyncSession, stays: Collection[Stay]) -> None:

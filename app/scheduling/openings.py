@@ -220,6 +220,17 @@ async def suits(
     return all(slots.starts(person.diary(), end - start, start, start + 1, now) for person in people.values())
 
 
+async def needs_no_yes(
+    db: AsyncSession, pairing: Pairing, asking_account_id: UUID, starts_at: datetime, ends_at: datetime
+) -> bool:
+    """Whether everybody else lets others book this time without being asked, and it suits them."""
+    others = {row.account_id for row in pairing.people().values()} - {asking_account_id}
+    plans = await availability.plans(db, others, pairing.id)
+    if not plans or any(plan.schedule.confirm for plan in plans.values()):
+        return False
+    return await suits(db, pairing, starts_at, ends_at, holder=asking_account_id)
+
+
 # Slots
 
 

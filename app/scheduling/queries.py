@@ -77,10 +77,16 @@ def between(actor: Actor, start: datetime | None, end: datetime | None) -> Selec
     return found
 
 
-async def taken(db: AsyncSession, account_ids: Sequence[UUID], during: Range[datetime]) -> set[UUID]:
-    """Which of these people are booked for some of that time."""
+async def taken(
+    db: AsyncSession, account_ids: Sequence[UUID], during: Range[datetime], *, besides: UUID
+) -> set[UUID]:
+    """Which of these people are booked for some of that time, `besides` one meeting that may be moved."""
     rows = await db.scalars(
-        select(Booking.account_id).where(Booking.account_id.in_(account_ids), Booking.during.overlaps(during))
+        select(Booking.account_id).where(
+            Booking.account_id.in_(account_ids),
+            Booking.during.overlaps(during),
+            Booking.meeting_id != besides,
+        )
     )
     return set(rows)
 

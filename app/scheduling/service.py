@@ -1,7 +1,8 @@
 """What can be done about meetings."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import Range
@@ -15,27 +16,65 @@ from app.blocks import queries as blocks
 from app.blocks.events import Blocked
 from app.core import clock
 from app.core.db import emit
-from app.core.errors import Conflict, Forbidden, invalid
+from app.core.errors import Conflict, Forbidden, NotFound, invalid
 from app.core.locks import lock
-from app.organisations import queries as organisations
+from app.core.preconditions import ANY, Seen
 from app.pairings import queries as pairings
 from app.pairings.events import PairingEnded, ParticipantWentAway
-from app.pairings.models import Kind, Pairing, Part
-from app.scheduling import calls, holds, news, queries
-from app.scheduling.events import MeetingBooked, MeetingCancelled, MeetingDeclined, MeetingProposed
-from app.scheduling.models import Booking, Meeting, MeetingStatus
-from app.scheduling.schemas import AttendanceRead, MeetingPropose, MeetingRead, StayRead, verbs
+from app.pairings.models import Kind, Pairing
+from app.scheduling import calls, holds, news, openings, particulars, queries
+from app.scheduling.events import (
+    MeetingBooked,
+    MeetingCancelled,
+    MeetingDeclined,
+    MeetingEdited,
+    MeetingProposed,
+)
+from app.scheduling.models import (
+    GRACE,
+    Booking,
+    Meeting,
+    MeetingMove,
+    MeetingOption,
+    MeetingStatus,
+    MoveStatus,
+)
+from app.scheduling.schemas import (
+    Hanging,
+    MeetingAccept,
+    MeetingCancel,
+    MeetingEdit,
+    MeetingPropose,
+    MeetingRead,
+    MeetingVerb,
+    Viewer,
+    decides,
+    own_parts,
+    verbs,
+)
 
-GRACE = timedelta(minutes=1)
-"""A meeting may start this long ago: "now" takes a moment to arrive."""
-HORIZON = timedelta(days=730)
+HORIZON: Final = timedelta(days=730)
+ANY_TIME: Final = MeetingAccept()
+NO_REASON: Final = MeetingCancel()
+Span = tuple[datetime, datetime]
 
 
 async def present(db: AsyncSession, actor: Actor, meetings: Sequence[Meeting]) -> list[MeetingRead]:
     """The meetings as the actor sees them."""
-    apart = await blocks.apart_from(db, actor.account_id)
+    viewer = Viewer(actor.account_id, await blocks.apart_from(db, actor.account_id))
     found = await pairings.by_ids(db, {meeting.pairing_id for meeting in meetings})
-    return [MeetingRead.of(row, found[row.pairing_id], me=actor.account_id, apart=apart) for row in meetings]
+    moves = await particulars.moves_by_ids(db, {row.move_id for row in meetings if row.move_id})
+    proposed = {row.id for row in meetings if row.status == MeetingStatus.PROPOSED}
+    options = await particulars.options(db, proposed)
+    return [
+        MeetingRead.of(
+            row,
+            found[row.pairing_id],
+            Hanging(moves.get(row.move_id) if row.move_id else None, options.get(row.id, ())),
+            viewer,
+        )
+        for row in meetings
+    ]
 
 
 async def read(db: AsyncSession, actor: Actor, meeting_id: UUID) -> MeetingRead:
@@ -44,48 +83,103 @@ async def read(db: AsyncSession, actor: Actor, meeting_id: UUID) -> MeetingRead:
 
 
 async def propose(db: AsyncSession, actor: Actor, pairing_id: UUID, body: MeetingPropose) -> MeetingRead:
-    """Propose a time to an active pairing; a circle's lead books it at once."""
+    """Propose times to an active pairing; booked at once where nobody needs to be asked."""
     pairing = await pairings.get(db, actor, pairing_id)
-    mine = [part for part in pairing.current() if part.person.account_id == actor.account_id]
+    mine = own_parts(pairing, actor.account_id)
     if not mine:
         raise Forbidden("not_a_participant", "Only its participants arrange meetings.")
     pairing.must_be_active()
-    _must_lie_ahead(body)
+    leads = pairing.kind == Kind.CIRCLE and decides(pairing, mine)
+    spans = _spans(body, leads=leads)
+    replaced = await _replaced(db, actor, pairing, body.instead_of)
     meeting = Meeting(
         pairing_id=pairing.id,
         proposed_by_id=mine[0].membership_id,
-        starts_at=body.starts_at,
-        ends_at=body.starts_at + timedelta(minutes=body.duration_minutes),
+        starts_at=spans[0][0],
+        ends_at=spans[0][1],
         zone=body.zone,
         title=body.title or None,
+        agenda=body.agenda or None,
+        instead_of_id=body.instead_of,
     )
-    await _must_be_free(db, actor, meeting, pairing)
+    for span in spans:
+        await must_be_free(db, actor, pairing, span, meeting.id)
     db.add(meeting)
     await db.flush()
+    if len(spans) > 1:
+        db.add_all(
+            MeetingOption(meeting_id=meeting.id, place=place, starts_at=span[0])
+            for place, span in enumerate(spans)
+        )
+    if replaced is not None:
+        replaced.successor_id = meeting.id
+        await news.tell(db, replaced)
     audit.record(db, actor.account_id, "meeting.proposed", meeting.id)
     await news.tell(db, meeting)
-    if pairing.kind == Kind.CIRCLE and any(part.role == Part.LEAD for part in mine):
-        await _book(db, actor, meeting, pairing)
+    if leads or (len(spans) == 1 and await openings.needs_no_yes(db, pairing, actor.account_id, *spans[0])):
+        await _book(db, actor, meeting, pairing, spans[0])
     else:
         await queries.use_up_hold(db, actor.account_id, pairing.id)
         emit(db, MeetingProposed(meeting_id=meeting.id, by_account_id=actor.account_id))
     return await read(db, actor, meeting.id)
 
 
-def _must_lie_ahead(body: MeetingPropose) -> None:
-    if body.starts_at < clock.now() - GRACE:
-        raise invalid("/starts_at", "Give a time that lies ahead.", "in_the_past")
-    if body.starts_at > clock.now() + HORIZON:
-        raise invalid("/starts_at", "Give a time within the next two years.", "too_far_ahead")
+def _spans(body: MeetingPropose, *, leads: bool) -> list[Span]:
+    """The times that are proposed, all of one length."""
+    if leads and body.options:
+        raise invalid("/options", "You book for everybody at once: name one time.", "one_time_only")
+    starts = [body.starts_at, *body.options]
+    for place, start in enumerate(starts):
+        pointer = f"/options/{place - 1}" if place else "/starts_at"
+        must_lie_ahead(start, pointer)
+        if start in starts[:place]:
+            raise invalid(pointer, "Name each time once.", "named_twice")
+    length = timedelta(minutes=body.duration_minutes)
+    return [(start, start + length) for start in starts]
 
 
-def _during(meeting: Meeting) -> Range:  # type: ignore[type-arg]
-    return Range(meeting.starts_at, meeting.ends_at, bounds="[)")
+def must_lie_ahead(start: datetime, pointer: str) -> None:
+    """422 for what has passed, or lies too far away."""
+    if start < clock.now() - GRACE:
+        raise invalid(pointer, "Give a time that lies ahead.", "in_the_past")
+    if start > clock.now() + HORIZON:
+        raise invalid(pointer, "Give a time within the next two years.", "too_far_ahead")
 
 
-async def _must_be_free(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairing) -> None:
+async def _replaced(
+    db: AsyncSession, actor: Actor, pairing: Pairing, meeting_id: UUID | None
+) -> Meeting | None:
+    """The meeting whose place a new one takes: one that did not take place, once."""
+    if meeting_id is None:
+        return None
+    unknown = invalid("/instead_of", "Name a meeting of this mentorship.", "not_its_meeting")
+    try:
+        found = await queries.get(db, actor, meeting_id)
+    except NotFound:
+        raise unknown from None
+    if found.pairing_id != pairing.id:
+        raise unknown
+    if found.successor_id is not None:
+        raise found.refusal("already_replaced", "This meeting has been replaced already.")
+    if not (found.missed or found.status in (MeetingStatus.CANCELLED, MeetingStatus.DECLINED)):
+        raise Conflict(
+            "meeting_stands",
+            "Only what was cancelled, declined or missed is replaced. Reschedule or cancel this meeting.",
+        )
+    return found
+
+
+async def must_be_free(
+    db: AsyncSession,
+    actor: Actor,
+    pairing: Pairing,
+    span: Span,
+    meeting_id: UUID,
+    proposed_by_id: UUID | None = None,
+) -> None:
+    """409 when somebody in it has something else at that time; the meeting itself is not in its own way."""
     people = {row.account_id: row for row in pairing.people().values()}
-    busy = await queries.taken(db, list(people), _during(meeting))
+    busy = await queries.taken(db, list(people), Range(*span, bounds="[)"), besides=meeting_id)
     if actor.account_id in busy:
         raise Conflict("time_taken", "You have another meeting at that time. Choose another time.")
     if busy:
@@ -94,24 +188,24 @@ async def _must_be_free(db: AsyncSession, actor: Actor, meeting: Meeting, pairin
         raise Conflict("time_taken", f"{who} has another meeting at that time. Choose another time.")
     # Whoever proposed it wants this time, whatever else they held meanwhile.
     proposer = next(
-        (row.account_id for row in people.values() if row.id == meeting.proposed_by_id), actor.account_id
+        (row.account_id for row in people.values() if row.id == proposed_by_id), actor.account_id
     )
-    if await queries.held(db, list(people), _during(meeting), besides={actor.account_id, proposer}):
+    if await queries.held(db, list(people), Range(*span, bounds="[)"), besides={actor.account_id, proposer}):
         raise Conflict("time_held", holds.HELD)
 
 
-async def _book(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairing) -> None:
-    """Take the time from everyone in it, or from nobody."""
+async def take_time(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairing, span: Span) -> None:
+    """Take the time from everyone in it, or from nobody; what the meeting had taken before is free again."""
     accounts = {row.account_id for row in pairing.people().values()}
     await lock(db, "booking", *accounts)
-    await _must_be_free(db, actor, meeting, pairing)
-    meeting.move("accept")
+    await must_be_free(db, actor, pairing, span, meeting.id, meeting.proposed_by_id)
+    await queries.free(db, meeting.id)
     plans = await availability.plans(db, accounts, pairing.id)
     db.add_all(
         Booking(
             meeting_id=meeting.id,
             account_id=account_id,
-            during=_during(meeting),
+            during=Range(*span, bounds="[)"),
             before_minutes=plan.schedule.buffer_before_minutes,
             after_minutes=plan.schedule.buffer_after_minutes,
         )
@@ -122,55 +216,110 @@ async def _book(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairi
         await db.flush()
     except IntegrityError:
         raise Conflict("time_taken", "That time has just been taken. Choose another time.") from None
+
+
+async def _book(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: Pairing, span: Span) -> None:
+    await take_time(db, actor, meeting, pairing, span)
+    meeting.starts_at, meeting.ends_at = span
+    meeting.move("accept", own_parts(pairing, actor.account_id)[0].membership_id)
     audit.record(db, actor.account_id, "meeting.booked", meeting.id)
     await news.tell(db, meeting)
     emit(db, MeetingBooked(meeting_id=meeting.id, by_account_id=actor.account_id))
 
 
-async def _decidable(
-    db: AsyncSession, actor: Actor, meeting_id: UUID, verb: str, *states: MeetingStatus
+async def changeable(
+    db: AsyncSession, actor: Actor, meeting_id: UUID, *states: MeetingStatus
 ) -> tuple[Meeting, Pairing]:
-    """The meeting and its pairing: 409 outside `states`, 403 when `verb` is for someone else."""
+    """The meeting, locked, and its pairing: 409 outside `states`."""
     meeting = await queries.get(db, actor, meeting_id)
     pairing = await pairings.one(db, meeting.pairing_id)
     pairing.must_be_active()
-    if meeting.status not in states:
-        raise Conflict(f"meeting_{meeting.status}", f"This meeting is {meeting.status}.")
-    if meeting.over:
-        raise Conflict("meeting_over", "This meeting lies in the past.")
-    if verb not in verbs(meeting, pairing, actor.account_id):
-        raise Forbidden("not_yours_to_decide", "This is for someone else in this meeting to do.")
+    meeting.must_be(*states)
     return meeting, pairing
 
 
-async def accept(db: AsyncSession, actor: Actor, meeting_id: UUID) -> MeetingRead:
-    """Say yes to a proposed time: it is booked for everyone in it."""
-    meeting, pairing = await _decidable(db, actor, meeting_id, "accept", MeetingStatus.PROPOSED)
-    await _book(db, actor, meeting, pairing)
+def must_be_theirs(
+    actor: Actor, verb: MeetingVerb, meeting: Meeting, pairing: Pairing, move: MeetingMove | None = None
+) -> None:
+    """403 when `verb` is for someone else."""
+    if verb not in verbs(meeting, pairing, actor.account_id, move):
+        raise Forbidden("not_yours_to_decide", "This is for someone else in this meeting to do.")
+
+
+async def accept(
+    db: AsyncSession, actor: Actor, meeting_id: UUID, body: MeetingAccept = ANY_TIME, seen: Seen = ANY
+) -> MeetingRead:
+    """Say yes to a proposed time, or to one of several: it is booked for everyone in it."""
+    meeting, pairing = await changeable(db, actor, meeting_id, MeetingStatus.PROPOSED)
+    must_be_theirs(actor, "accept", meeting, pairing)
+    seen.must_be(meeting.version)
+    starts = (await particulars.options(db, [meeting.id])).get(meeting.id, [meeting.starts_at])
+    start = _picked(starts, body.starts_at)
+    await _book(db, actor, meeting, pairing, (start, start + (meeting.ends_at - meeting.starts_at)))
     return await read(db, actor, meeting.id)
 
 
-async def decline(db: AsyncSession, actor: Actor, meeting_id: UUID) -> MeetingRead:
-    """Say no to a proposed time."""
-    meeting, _ = await _decidable(db, actor, meeting_id, "decline", MeetingStatus.PROPOSED)
-    meeting.move("decline")
+def _picked(starts: Sequence[datetime], picked: datetime | None) -> datetime:
+    """The one of the proposed times that is meant, if it still lies ahead."""
+    if picked is None and len(starts) == 1:
+        return starts[0]
+    if picked not in starts or picked is None:
+        there = ", ".join(f"{start:%Y-%m-%dT%H:%M:%SZ}" for start in starts)
+        raise invalid("/starts_at", f"Pick one of the proposed times: {there}.", "pick_one")
+    if len(starts) > 1 and picked < clock.now() - GRACE:
+        raise invalid("/starts_at", "That time has passed. Pick one that lies ahead.", "in_the_past")
+    return picked
+
+
+async def decline(db: AsyncSession, actor: Actor, meeting_id: UUID, seen: Seen = ANY) -> MeetingRead:
+    """Say no to what is proposed."""
+    meeting, pairing = await changeable(db, actor, meeting_id, MeetingStatus.PROPOSED)
+    must_be_theirs(actor, "decline", meeting, pairing)
+    seen.must_be(meeting.version)
+    meeting.move("decline", own_parts(pairing, actor.account_id)[0].membership_id)
     audit.record(db, actor.account_id, "meeting.declined", meeting.id)
     await news.tell(db, meeting)
     emit(db, MeetingDeclined(meeting_id=meeting.id, by_account_id=actor.account_id))
     return await read(db, actor, meeting.id)
 
 
-async def cancel(db: AsyncSession, actor: Actor, meeting_id: UUID) -> MeetingRead:
-    """Cancel a meeting: the time is free again, and a call under way ends."""
-    meeting, _ = await _decidable(
-        db, actor, meeting_id, "cancel", MeetingStatus.PROPOSED, MeetingStatus.BOOKED
-    )
-    await _cancel(db, meeting, actor.account_id)
+async def edit(
+    db: AsyncSession, actor: Actor, meeting_id: UUID, body: MeetingEdit, seen: Seen
+) -> MeetingRead:
+    """Give a meeting another title or agenda, if it is as it was when it was read."""
+    meeting, _ = await changeable(db, actor, meeting_id, MeetingStatus.PROPOSED, MeetingStatus.BOOKED)
+    seen.must_be(meeting.version, needed=True)
+    given = {name: value or None for name, value in body.model_dump(exclude_unset=True).items()}
+    changed = {name for name, value in given.items() if value != getattr(meeting, name)}
+    if "agenda" in changed:
+        meeting.agenda = given["agenda"]
+    if "title" in changed:
+        meeting.retitle(given["title"])
+        emit(db, MeetingEdited(meeting_id=meeting.id, by_account_id=actor.account_id))
+    if changed:
+        audit.record(db, actor.account_id, "meeting.edited", meeting.id)
+        await news.tell(db, meeting)
     return await read(db, actor, meeting.id)
 
 
-async def _cancel(db: AsyncSession, meeting: Meeting, by_account_id: UUID | None) -> None:
-    meeting.move("cancel")
+async def cancel(
+    db: AsyncSession, actor: Actor, meeting_id: UUID, body: MeetingCancel = NO_REASON, seen: Seen = ANY
+) -> MeetingRead:
+    """Cancel a meeting: the time is free again, and a call under way ends."""
+    meeting, pairing = await changeable(db, actor, meeting_id, MeetingStatus.PROPOSED, MeetingStatus.BOOKED)
+    seen.must_be(meeting.version)
+    mine = own_parts(pairing, actor.account_id)[0]
+    if meeting.status == MeetingStatus.BOOKED:
+        place = mine.person.organisation_id
+        meeting.late = (await particulars.policies(db, [place]))[place].makes_late(meeting.starts_at)
+    meeting.cancel_reason = body.reason or None
+    await _cancel(db, meeting, actor.account_id, mine.membership_id)
+    return await read(db, actor, meeting.id)
+
+
+async def _cancel(db: AsyncSession, meeting: Meeting, by_account_id: UUID | None, by_id: UUID | None) -> None:
+    meeting.move("cancel", by_id)
+    await supersede_move(db, meeting, by_id)
     await queries.free(db, meeting.id)
     audit.record(db, by_account_id, "meeting.cancelled", meeting.id)
     await news.tell(db, meeting)
@@ -180,33 +329,18 @@ async def _cancel(db: AsyncSession, meeting: Meeting, by_account_id: UUID | None
         await calls.end(db, call)
 
 
-async def attendance(db: AsyncSession, actor: Actor, meeting_id: UUID) -> AttendanceRead:
-    """Who was in the call, from when to when."""
-    meeting = await queries.get(db, actor, meeting_id, lock=False)
-    stays = await queries.attendance(db, meeting.id)
-    people = await organisations.by_ids(db, {stay.membership_id for stay in stays})
-    apart = await blocks.apart_from(db, actor.account_id)
-    mine = await queries.qualities(db, meeting.id, actor.account_id)
-    return AttendanceRead(
-        items=[
-            StayRead(
-                membership_id=stay.membership_id,
-                name=people[stay.membership_id].name,
-                joined_at=stay.joined_at,
-                left_at=stay.left_at,
-                reason=stay.reason,
-                quality=mine.get(stay.id),
-            )
-            for stay in stays
-            if people[stay.membership_id].account_id not in apart
-        ]
-    )
+async def supersede_move(db: AsyncSession, meeting: Meeting, by_id: UUID | None) -> None:
+    """A move that waits for a yes waits for it no more: something else has happened."""
+    if meeting.move_id is not None:
+        waiting = await particulars.moves_by_ids(db, [meeting.move_id])
+        waiting[meeting.move_id].decide(meeting, MoveStatus.SUPERSEDED, by_id)
+        await db.flush()
 
 
 async def pairing_ended(db: AsyncSession, event: PairingEnded) -> None:
     """An ended pairing meets no more: what is booked is cancelled and a call under way ends at once."""
     for meeting in await queries.open_of_pairing(db, event.pairing_id):
-        await _cancel(db, meeting, None)
+        await _cancel(db, meeting, None, None)
     for call in await queries.calls_of_pairing(db, event.pairing_id):
         await calls.end(db, call)
 

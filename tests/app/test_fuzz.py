@@ -126,7 +126,7 @@ class Stage:
 
     def send(self, case: schemathesis.Case[Any]) -> httpx2.Response:
         """Send the case as the owner, in a world that is whole."""
-        headers = dict(case.headers or {})
+        headers = {**self.scene.headers, **(case.headers or {})}
         headers["Authorization"] = f"Bearer {self.scene.caller.token}"
         case.headers = headers  # type: ignore[assignment]
         prepared = requests.Request(**_known(case.as_transport_kwargs(base_url=BASE))).prepare()

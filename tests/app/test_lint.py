@@ -20,6 +20,13 @@ OTHER_DOORS = {
     "scheduling/openings": "diaries, loaded with one query per kind, and the slots in them: only reads",
     "scheduling/holds": "times that are about to be booked: a verb file of its own beside service",
     "scheduling/calls": "tickets and commands out, facts in: a verb file of its own beside service",
+    "scheduling/moves": "verbs on moves of meetings, beside service, which propose and decide meetings",
+    "scheduling/outcomes": "verbs on how meetings went: what people say, and what attendance shows",
+    "scheduling/noshows": "what attendance shows of meetings: the worker's verbs, not a caller's",
+    "scheduling/history": "what happened to a meeting: pure",
+    "scheduling/policy": "verbs on what an organisation calls late and absent",
+    "scheduling/openings": "what stands against a time, and whether it needs a yes",
+    "scheduling/particulars": "queries of what hangs on a meeting; queries.py holds the meetings and calls",
     "recordings/expiry": "what ends by itself: the worker's verb, not a caller's",
     "recordings/ranges": "parts of files: pure",
     "recordings/storage": "the files of takes, on disk",
@@ -29,6 +36,7 @@ OTHER_DOORS = {
 STATEMENTS = {"select", "update", "delete", "insert"}
 # Files outside `queries.py` that make statements, and why they may.
 STATEMENT_FILES = {
+    "scheduling/particulars.py": "the second half of the queries of meetings",
     "core/idempotency.py": "plumbing: its own table, claimed in one statement",
     "core/locks.py": "plumbing: selects an advisory lock, no row",
     "core/mailbox.py": "plumbing: its own table, read by the mailbox page",
@@ -36,7 +44,8 @@ STATEMENT_FILES = {
     "core/streams.py": "plumbing: numbers events, under locks in one order",
     "core/outbox.py": "plumbing: publishes events, marks and forgets them",
 }
-EMITTERS = {"service.py", "calls.py", "expiry.py"}
+# `moves.py` is a verb file like `calls.py`: what happens to a meeting's time is told from there.
+EMITTERS = {"service.py", "calls.py", "moves.py", "expiry.py"}
 TELLERS = {"service.py", "news.py"}
 # Operations that someone who is not signed in may call; everything else names its actor.
 PUBLIC = {"sign_up", "verify_email", "resend_verification", "sign_in", "refresh_session"}

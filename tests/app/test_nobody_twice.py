@@ -89,7 +89,7 @@ async def test_the_constraint_alone_holds_when_the_checks_are_gone(
 ) -> None:
     proposals = await rivals(world, people=4, meetings=40)
     monkeypatch.setattr(service, "lock", _nothing)
-    monkeypatch.setattr(service, "_must_be_free", _nothing)
+    monkeypatch.setattr(service, "must_be_free", _nothing)
     outcome = await accept_all(proposals)
     assert outcome[200] > 0
     assert outcome[409] > 0, "a violated constraint is told as taken time"
@@ -103,6 +103,6 @@ async def test_the_checker_finds_double_bookings_when_nothing_prevents_them(
     proposals = await rivals(world, people=4, meetings=40)
     await world.run("ALTER TABLE booking DROP CONSTRAINT ex_booking_nobody_twice")
     monkeypatch.setattr(service, "lock", _nothing)
-    monkeypatch.setattr(service, "_must_be_free", _nothing)
+    monkeypatch.setattr(service, "must_be_free", _nothing)
     assert await accept_all(proposals) == {200: 40}
     assert await world.run(DOUBLE_BOOKED) != []

@@ -34,6 +34,7 @@ FORBIDDEN_TO_SOME: Final = {
     "accept_pairing", "decline_pairing", "withdraw_pairing", "end_pairing", "leave_circle", "edit_agreement",
     "add_goal", "propose_meeting", "accept_meeting", "decline_meeting", "edit_message", "delete_message",
     "list_reports", "choose_schedule", "set_holidays", "read_slots", "hold_slot",
+    "accept_move", "decline_move", "set_meeting_policy",
 }  # fmt: skip
 """Where seeing is more than doing: everywhere else a 403 could only be a leak."""
 IN_STATES: Final = {
@@ -44,8 +45,15 @@ IN_STATES: Final = {
     "issue_ticket", "send_message", "edit_message", "file_report", "resolve_report",
     "create_schedule", "replace_schedule", "delete_schedule", "choose_schedule", "create_absence",
     "read_slots", "hold_slot",
+    "edit_meeting",
+    "reschedule_meeting", "accept_move", "decline_move", "tell_outcome",
 }  # fmt: skip
 """What the state of things can stand against: 409."""
+ON_A_CONDITION: Final = {
+    "edit_meeting", "accept_meeting", "decline_meeting", "cancel_meeting", "reschedule_meeting",
+    "accept_move", "decline_move", "tell_outcome",
+}  # fmt: skip
+"""They heed `If-Match`: 412."""
 LIMITED: Final = {
     "sign_up", "sign_in", "verify_email", "resend_verification", "refresh_session", "invite", "send_message",
     "edit_message",
@@ -153,8 +161,10 @@ def refusals(document: Document) -> list[str]:
             "401": name not in NO_TOKEN or name in SHOWS_A_SECRET,
             "403": name in FORBIDDEN_TO_SOME,
             "409": name in IN_STATES,
+            "412": name in ON_A_CONDITION,
             "413": "requestBody" in operation,
             "422": "requestBody" in operation or bool(operation.get("parameters")),
+            "428": name == "edit_meeting",
             "429": name in LIMITED,
             "503": name in AT_TIMES,
         }

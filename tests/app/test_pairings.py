@@ -23,7 +23,7 @@ async def test_the_path_from_asking_to_a_ticket(world: World) -> None:
     active = await mentor.ok("POST", f"/v1/pairings/{asked['id']}/accept")
     assert active["status"] == "active"
     proposed = await mentee.ok("POST", f"/v1/pairings/{asked['id']}/meetings", meeting())
-    assert proposed["may"] == ["cancel"]
+    assert proposed["may"] == ["cancel", "edit"]
     booked = await mentor.ok("POST", f"/v1/meetings/{proposed['id']}/accept")
     assert booked["status"] == "booked"
     await world.node()

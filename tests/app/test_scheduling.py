@@ -203,12 +203,12 @@ async def test_a_circles_lead_books_and_its_members_propose(world: World) -> Non
     circle = await world.circle(coordinator, [lead], [ann, bob])
     at = in_hours(3)
     booked = await propose(lead, circle, at)
-    assert (booked["status"], booked["may"]) == ("booked", ["cancel"])
+    assert (booked["status"], booked["may"]) == ("booked", ["cancel", "edit", "reschedule"])
     assert len(await world.run("SELECT 1 FROM booking")) == 3
     refused = await coordinator.post(f"/v1/pairings/{circle['id']}/meetings", meeting(at))
     assert (refused.status_code, refused.json()["code"]) == (403, "not_a_participant")
     wish = await propose(ann, circle, in_hours(6))
-    assert (wish["status"], wish["may"]) == ("proposed", ["cancel"])
+    assert (wish["status"], wish["may"]) == ("proposed", ["cancel", "edit"])
     assert (await bob.post(f"/v1/meetings/{wish['id']}/accept")).status_code == 403
     assert (await lead.ok("POST", f"/v1/meetings/{wish['id']}/accept"))["status"] == "booked"
     await ann.ok("POST", f"/v1/pairings/{circle['id']}/leave")

@@ -277,7 +277,8 @@ async def check(world: World, play: Play) -> list[Finding]:
 async def _call(world: World, operation: str, scene: Scene) -> None:
     method, path = operations()[operation]
     body = scene.body(scene.caller) if callable(scene.body) else scene.body
-    await scene.caller.ok(method, path.format(**scene.path) + scene.query, body)
+    path = path.format(**scene.path) + scene.query
+    await scene.caller.ok(method, path, body, headers=dict(scene.headers))
 
 
 async def _others(stage: Stage, play: Play, scene: Scene | None) -> list[Client]:

@@ -211,6 +211,11 @@ LIVE: Final = (
         },
     ),
     Live(
+        "read_meeting_history",
+        {**_mine, "meeting.changed": the("meeting_id"), "pairing.changed": ATTENDED},
+        for_each("list_meetings", "meeting_id"),
+    ),
+    Live(
         "read_attendance",
         {**_mine, "call.changed": the("meeting_id"), "pairing.changed": ATTENDED},
         for_each("list_meetings", "meeting_id"),
@@ -261,6 +266,7 @@ ON_DEMAND: Final = {
     "read_my_slots": "the same",
     "read_holidays": "written once a year; opened where it is written, and slots heed it by themselves",
     "read_recording_file": "does not change; that there is one stands in read_recordings, which is followed",
+    "read_meeting_policy": "a setting: read where somebody opens the settings of their organisation",
     "read_config": "the same until the server starts anew",
     "list_mailbox": "in development only",
     "healthz": "for machines",

@@ -80,6 +80,8 @@ class Scene:
     path: Mapping[str, UUID | str] = field(default_factory=dict)
     body: Any = None
     query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What the operation needs besides: a precondition."""
     other: Person | None = None
     """Between whom and the caller the block is put."""
     side: Person | None = None
@@ -244,8 +246,9 @@ class _Cell:
             path = _swapped(path, swap)
             body = _swapped(body, {old: new for old, new in swap.items() if old != own})
         options: dict[str, Any] = {} if body is None else {"json": body}
+        options["headers"] = dict(self.scene.headers)
         if who is not None:
-            options["headers"] = {"Authorization": f"Bearer {who.token}"}
+            options["headers"]["Authorization"] = f"Bearer {who.token}"
         settings = self.world.door.settings
         if self.scene.development and self.principal is Principal.OWNER:
             settings.mode = "development"

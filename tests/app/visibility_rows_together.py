@@ -168,6 +168,8 @@ row(
     lambda h: Scene(h.mentee, other=h.mentor, hidden=shown(h.circle_booked.id)),
     "circles",
 )
+BODIES: Final[dict[str, dict[str, Any]]] = {"accept_meeting": {}, "cancel_meeting": {"reason": "I travel."}}
+"""Where there may be one."""
 for _operation, _which, _expect in (
     ("read_meeting", "booked", cells(H, H, blocked=H)),
     ("accept_meeting", "proposed", {**PAIR, Principal.WRONG_SIDE: F}),
@@ -179,10 +181,11 @@ for _operation, _which, _expect in (
     row(
         _operation,
         _expect,
-        lambda h, which=_which: _pair(  # type: ignore[misc]
+        lambda h, which=_which, operation=_operation: _pair(  # type: ignore[misc]
             h,
             h.mentee,
             {"meeting_id": getattr(h, which).id},
+            BODIES.get(operation),
             side=h.mentor,
             seen_at=f"/v1/meetings/{getattr(h, which).id}",
         ),

@@ -5,6 +5,7 @@ from typing import Final
 import tests.app.visibility_rows_availability
 import tests.app.visibility_rows_chat
 import tests.app.visibility_rows_live
+import tests.app.visibility_rows_meetings
 import tests.app.visibility_rows_recordings
 import tests.app.visibility_rows_together  # noqa: F401 - they add their rows
 from tests.app.visibility_rows import ROWS

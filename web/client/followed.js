@@ -15,6 +15,7 @@ export const FOLLOWED = {
   "/v1/pairings/{pairing_id}/meetings": ["meeting.changed", "pairing.changed"],
   "/v1/meetings": ["meeting.changed", "pairing.changed"],
   "/v1/meetings/{meeting_id}": ["meeting.changed", "pairing.changed"],
+  "/v1/meetings/{meeting_id}/history": ["meeting.changed", "pairing.changed"],
   "/v1/meetings/{meeting_id}/attendance": ["call.changed", "pairing.changed"],
   "/v1/meetings/{meeting_id}/recordings": ["call.changed", "pairing.changed"],
   // With roles come and go what coordinators see. Members come by invitation; of others' profiles nobody is told.

@@ -47,6 +47,7 @@ export const KEYED = new Set([
   "/v1/pairings/{pairing_id}/goals",
   "/v1/pairings/{pairing_id}/meetings",
   "/v1/pairings/{pairing_id}/holds",
+  "/v1/meetings/{meeting_id}/reschedule",
   "/v1/schedules",
   "/v1/absences",
   "/v1/reports",

@@ -82,7 +82,7 @@ function Confirm({ picking, pairing }) {
 
 /** @param {{pairing: Pairing}} props */
 function Booking({ pairing }) {
-  const picking = usePicking(pairing, { minutes: 45 });
+  const picking = usePicking(pairing);
   return html`<div class="booking">
     <${Picker} picking=${picking} />
     <${Confirm} picking=${picking} pairing=${pairing} />

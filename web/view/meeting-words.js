@@ -10,7 +10,7 @@ import { api } from "./session.js";
 
 /** What is written about a meeting: its title and agenda, how it went, and what happened to it. */
 
-/** @import { Meeting, MeetingHistory } from "../client/types.js" */
+/** @import { Happened as Entry, Meeting } from "../client/types.js" */
 /** @typedef {{meeting: Meeting, put: (meeting: Meeting) => void}} Shown */
 /** @typedef {{title: string, agenda: string}} Words */
 
@@ -113,7 +113,7 @@ function Happened({ meeting, zone }) {
   useFresh(loaded.refresh, ["/v1/meetings/{meeting_id}", "/v1/meetings/{meeting_id}/history"], { "meeting.changed": meeting.id, "pairing.changed": meeting.pairing_id });
   const when = (/** @type {string} */ at) => `${weekdayAndDate(new Date(at), zone)}, ${clock(new Date(at), zone)}`;
   if (loaded.problem) return html`<${Trouble} problem=${loaded.problem} retry=${loaded.reload} />`;
-  const items = /** @type {MeetingHistory | null} */ (loaded.data)?.items ?? [];
+  const items = /** @type {Entry[]} */ (loaded.data?.items ?? []);
   return html`<ol class="history" aria-busy=${loaded.data === null}>${items.map((each) => html`<li key=${each.at + each.what}>
     <p class="quiet">${when(each.at)}</p>
     <p>${each.name ?? "Mentorspan"} ${HAPPENED[each.what] ?? each.what}${each.from_starts_at ? `, from ${when(each.from_starts_at)} to ${when(each.starts_at)}` : each.what === "proposed" ? ` for ${when(each.starts_at)}` : ""}.</p>

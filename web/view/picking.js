@@ -6,7 +6,7 @@ import { announce, useLoad } from "./hooks.js";
 import { useFresh } from "./live.js";
 import { list, others } from "./mentoring.js";
 import { firstName, Icon, Notice, Skeleton, Trouble } from "./parts.js";
-import { html, useEffect, useState } from "./preact.js";
+import { html, useEffect, useRef, useState } from "./preact.js";
 import { api, useSession } from "./session.js";
 import { BestSlots, DaySlots, Exact, WeekStrip } from "./slot-days.js";
 
@@ -26,11 +26,11 @@ export function sidesOfPairing(pairing) {
   return [...zones].map(([zone, names]) => ({ zone, name: list(names) }));
 }
 
-/** @param {Pairing} pairing @param {{minutes: number}} begin */
-export function usePicking(pairing, begin) {
+/** @param {Pairing} pairing @param {{minutes?: number}} [begin] how long it shall be, if that is known */
+export function usePicking(pairing, begin = {}) {
   const session = useSession();
   const [zone, setZone] = useState(session.zone);
-  const [minutes, setMinutes] = useState(begin.minutes);
+  const [asked, setAsked] = useState(begin.minutes);
   const today = dayIn(new Date(), zone);
   const [week, setWeek] = useState(today);
   const [day, setDay] = useState(/** @type {string | null} */ (null));
@@ -39,8 +39,12 @@ export function usePicking(pairing, begin) {
   const [lost, setLost] = useState(/** @type {Date | null} */ (null));
   const hold = useHold(pairing.id);
   const slots = useLoad(() => api.get("/v1/pairings/{pairing_id}/slots", {
-    path: { pairing_id: pairing.id }, query: { ...weekWindow(week, zone, new Date()), duration_minutes: minutes, zone },
-  }), [pairing.id, week, zone, minutes]);
+    path: { pairing_id: pairing.id }, query: { ...weekWindow(week, zone, new Date()), duration_minutes: asked, zone },
+  }), [pairing.id, week, zone, asked]);
+  // What is usual, the service knows; it stays while other weeks are looked up.
+  const usual = useRef(45);
+  usual.current = slots.data?.duration_minutes ?? usual.current;
+  const minutes = asked ?? usual.current;
   useFresh(slots.refresh, ["/v1/pairings/{pairing_id}/slots"]);
   const found = slots.data ? byDay(slots.data.slots, zone) : null;
   const shownDay = day ?? [...(found?.keys() ?? [])][0] ?? week;
@@ -59,7 +63,7 @@ export function usePicking(pairing, begin) {
     void slots.refresh();
   };
   const change = (/** @type {number} */ next) => {
-    setMinutes(next);
+    setAsked(next);
     hold.release();
     setChosen([]);
   };
@@ -122,7 +126,7 @@ export function Picker({ picking }) {
   const choosing = { zone, sides: seen, chosen, onPick: pick };
   const circle = pairing.kind === "circle";
   // Whoever leaves a day by the week finds the first day with times in the next one.
-  useEffect(() => setDay(null), [minutes, zone]);
+  useEffect(() => setDay(null), [zone]);
   return html`<div class="stack">
     <div class="booking-how">
       <${PickNumber} label="How long" value=${minutes} options=${LENGTHS.map((length) => [length, lengthOf(length)])} other=${lengthOf} onPick=${change} />

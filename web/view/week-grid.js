@@ -85,7 +85,7 @@ function useDrawing({ week, onWeek }) {
 
 /**
  * Follow a pointer over the grid.
- * @param {import("./preact.js").Ref<HTMLElement>} grid
+ * @param {{current: HTMLElement | null}} grid
  * @param {ReturnType<typeof useDrawing>["pointer"]} doing
  */
 function usePointer(grid, doing) {

@@ -62,7 +62,7 @@ function Confirm({ picking, pairing }) {
         <p class="confirm-when">${weekdayAndDate(first, session.zone)}, ${clock(first, session.zone)} to ${clock(new Date(first.getTime() + minutes * 60_000), session.zone)}</p>
         <p>${yoursIsTheirs(first, session.zone, sides)}</p>
         <${KeptUntil} picking=${picking} />`}
-      ${!first && !several && html`<p class="quiet">These are times when everybody is free. A time that you pick is kept for you for five minutes.</p>`}
+      ${!first && !several && html`<p class="quiet">These are times when ${pairing.kind === "circle" ? "at least half of you can come" : "everybody is free"}. A time that you pick is kept for you for five minutes.</p>`}
     </div>
     ${first && html`
       <p class="quiet letter-words">${lengthOf(minutes)}, by video here on Mentorspan. ${names} ${one ? "gets" : "get"} a letter${atOnce ? "; it is booked at once" : ` and can accept${several ? " one of them" : ""} or propose another time`}.</p>

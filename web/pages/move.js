@@ -1,10 +1,10 @@
 import { html, useState } from "../view/preact.js";
 import { useLoad } from "../view/hooks.js";
 import { Back, Button, Loaded, Notice, Title } from "../view/parts.js";
-import { api, useSession } from "../view/session.js";
+import { api } from "../view/session.js";
 import { useFresh } from "../view/live.js";
 import { go } from "../view/router.js";
-import { sidesOf, When, withWhom } from "../view/mentoring.js";
+import { sidesOf, withWhom } from "../view/mentoring.js";
 import { KeptUntil, Picker, usePicking } from "../view/picking.js";
 import { yoursIsTheirs } from "../client/slots.js";
 import { clock, weekdayAndDate, withOffset } from "../client/time.js";
@@ -72,13 +72,12 @@ export default function MovePage({ id }) {
     const meeting = await api.get("/v1/meetings/{meeting_id}", { path: { meeting_id: id } });
     return { meeting, pairing: await api.get("/v1/pairings/{pairing_id}", { path: { pairing_id: meeting.pairing_id } }) };
   }, [id]);
-  const { zone } = useSession();
   useFresh(loaded.refresh, ["/v1/meetings/{meeting_id}", "/v1/pairings/{pairing_id}"], { "meeting.changed": id });
   return html`
     <${Back} href=${`/meetings/${id}`}>Back to the meeting<//>
     <${Loaded} of=${loaded} title>${(/** @type {{meeting: Meeting, pairing: Pairing}} */ { meeting, pairing }) => html`
       <${Title}>Move the meeting with ${withWhom(meeting)}<//>
-      <p class="lead">Booked for <${When} meeting=${meeting} zone=${zone} />. That time stays yours until a new one is agreed.</p>
+      <p class="lead">The old time stays yours until a new one is agreed.</p>
       <${Moving} meeting=${meeting} pairing=${pairing} />`}
     <//>`;
 }

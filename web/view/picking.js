@@ -97,8 +97,10 @@ function About({ page }) {
   return html`
     ${me?.paused && html`<${Notice} kind="needs">You are away just now, so none of your times are offered. <a href="/availability">Say that you are back</a><//>`}
     ${paused.length > 0 && html`<${Notice}>${list(paused)} ${paused.length === 1 ? "takes" : "take"} a break from meetings at the moment. You can still propose another time.<//>`}
-    ${assumed.length > 0 && html`<p class="quiet">${list(assumed)} ${assumed.length === 1 ? "has" : "have"} not said when they can; we assume weekdays from 09:00 to 17:00 where they are.</p>`}
-    ${me?.assumed && html`<p class="quiet">Of you we assume weekdays from 09:00 to 17:00. <a href="/availability">Say when you can</a></p>`}`;
+    ${(assumed.length > 0 || me?.assumed) && html`<p class="quiet">
+      ${assumed.length > 0 && `${list(assumed)} ${assumed.length === 1 ? "has" : "have"} not said when they can; we assume weekdays from 09:00 to 17:00 where they are. `}
+      ${me?.assumed && html`${assumed.length > 0 ? "The same goes for you." : "You have not said when you can; we assume weekdays from 09:00 to 17:00."} <a href="/availability">Say when you can</a>`}
+    </p>`}`;
 }
 
 /** @param {{picking: Picking, page: SlotPage}} props */
@@ -111,7 +113,7 @@ function NothingHere({ picking: { zone, session, showWeek }, page }) {
           const day = dayIn(next, zone);
           showWeek(day, day);
         }}>Next available: ${weekdayAndDate(next, session.zone)}, ${clock(next, session.zone)}</button>`
-      : html`<p class="quiet">And none later, as far as times are offered. Choose a shorter meeting, or propose another time below.</p>`}
+      : html`<p class="quiet">And none later, as far as times are offered: your hours and theirs do not meet. <a href="/availability">Change when you can</a>, choose a shorter meeting, or propose another time below; it needs their yes.</p>`}
   </section>`;
 }
 
@@ -143,6 +145,6 @@ export function Picker({ picking }) {
           <h2 class=${circle ? "" : "unseen"}>Times on ${weekdayAndDate(new Date(`${day}T12:00:00Z`), "UTC", { long: true })}</h2>
           <${DaySlots} slots=${page.slots} day=${day} ...${choosing} />`}
     </div>
-    <${Exact} key=${day} day=${day < today ? addDays(today, 1) : day} zone=${zone} onPick=${pick} />
+    <${Exact} key=${day} open=${page?.next_available === null} day=${day < today ? addDays(today, 1) : day} zone=${zone} onPick=${pick} />
   </div>`;
 }

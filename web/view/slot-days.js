@@ -85,10 +85,10 @@ export function BestSlots({ slots, ...choosing }) {
   </section>`;
 }
 
-/** Any time, to the minute. @param {{day: string, zone: string, onPick: (instant: Date) => void}} props */
-export function Exact({ day, zone, onPick }) {
+/** Any time, to the minute. @param {{day: string, zone: string, open?: boolean, onPick: (instant: Date) => void}} props */
+export function Exact({ day, zone, open = false, onPick }) {
   const [said, setSaid] = useState("");
-  return html`<details class="earlier"><summary>Another time</summary>
+  return html`<details class="earlier" open=${open || undefined}><summary>Another time</summary>
     <${Form} quiet className="inline" label="Another time" send="Use this time" onSend=${async (/** @type {any} */ { date, time }) => {
       const { kind, instants } = instantsOf(date, time, zone);
       setSaid(kind === "gap" ? "The clocks go forward over this time: it does not exist that day. The time right after is chosen."

@@ -78,17 +78,15 @@ def between(actor: Actor, start: datetime | None, end: datetime | None) -> Selec
 
 
 async def taken(
-    db: AsyncSession, account_ids: Sequence[UUID], during: Range[datetime], *, besides: UUID
+    db: AsyncSession, account_ids: Sequence[UUID], during: Range[datetime], *, besides: UUID | None = None
 ) -> set[UUID]:
     """Which of these people are booked for some of that time, `besides` one meeting that may be moved."""
-    rows = await db.scalars(
-        select(Booking.account_id).where(
-            Booking.account_id.in_(account_ids),
-            Booking.during.overlaps(during),
-            Booking.meeting_id != besides,
-        )
+    statement = select(Booking.account_id).where(
+        Booking.account_id.in_(account_ids), Booking.during.overlaps(during)
     )
-    return set(rows)
+    if besides is not None:
+        statement = statement.where(Booking.meeting_id != besides)
+    return set(await db.scalars(statement))
 
 
 async def free(db: AsyncSession, meeting_id: UUID, account_id: UUID | None = None) -> None:

@@ -137,7 +137,7 @@ async def test_hours_are_typed_on_a_phone_and_what_is_typed_survives_a_conflict(
     (schedule,) = (await person.ok("GET", "/v1/schedules"))["items"]
     async with open_browser() as browser:
         page = await opened(served, browser, email, "/availability", viewport=PHONE)
-        await page.get_by_text("Monday", exact=True).click()
+        await page.locator("summary", has_text="Monday").click()
         await page.get_by_label("Monday: from").fill("13:15")
         await page.get_by_label("Monday: from").blur()
         kept = {name: schedule[name] for name in ("name", "zone", "is_default", "hours", "overrides")}

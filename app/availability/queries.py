@@ -1,8 +1,8 @@
 """Reading when people can meet: one's own, and for the rooms above everybody's in one query per kind."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import Select, and_, delete, func, or_, select
@@ -126,7 +126,7 @@ async def plans(
         account_id: Plan(
             Schedule(account_id=account_id, name="", zone=zone) if held is None else held, held is None
         )
-        for account_id, zone, held in rows
+        for account_id, zone, held in cast("Iterable[tuple[UUID, str, Schedule | None]]", rows)
     }
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029\ufeff]")
+_NUMBER = re.compile(r"\s*[-+]?[0-9._]+\s*")
 _BREAKS = re.compile(r"[\t\n\r]")
 # Characters that reorder or hide what people read; a name that carries them can imitate another.
 _DECEIVING = re.compile(r"[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069]")
@@ -49,8 +50,8 @@ def _line(value: str) -> str:
 
 
 def _not_number(value: Any) -> Any:
-    """Pydantic would read 0 as a moment in 1970."""
-    if not isinstance(value, str | datetime):
+    """Pydantic would read 0 as a moment in 1970, also in a query, where it is text."""
+    if not isinstance(value, str | datetime) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         raise ValueError("give an RFC 3339 time with an offset, such as 2026-11-24T18:00:00Z")
     return value
 

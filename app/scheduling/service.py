@@ -200,6 +200,7 @@ async def take_time(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: P
     await lock(db, "booking", *accounts)
     await must_be_free(db, actor, pairing, span, meeting.id, meeting.proposed_by_id)
     await queries.free(db, meeting.id)
+    await queries.use_up_hold(db, actor.account_id, pairing.id)
     plans = await availability.plans(db, accounts, pairing.id)
     db.add_all(
         Booking(
@@ -211,7 +212,6 @@ async def take_time(db: AsyncSession, actor: Actor, meeting: Meeting, pairing: P
         )
         for account_id, plan in plans.items()
     )
-    await queries.use_up_hold(db, actor.account_id, pairing.id)
     try:
         await db.flush()
     except IntegrityError:

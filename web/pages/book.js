@@ -4,7 +4,7 @@ import { Back, Button, firstName, Icon, Loaded, Notice, Title } from "../view/pa
 import { api } from "../view/session.js";
 import { useFresh } from "../view/live.js";
 import { go } from "../view/router.js";
-import { list, nameOf, others } from "../view/mentoring.js";
+import { leads, list, nameOf, others } from "../view/mentoring.js";
 import { KeptUntil, MOST, Picker, sidesOfPairing, usePicking } from "../view/picking.js";
 import { yoursIsTheirs } from "../client/slots.js";
 import { clock, lengthOf, weekdayAndDate, withOffset } from "../client/time.js";
@@ -34,7 +34,7 @@ function Confirm({ picking, pairing }) {
   const one = others(pairing).length === 1;
   const first = chosen[0];
   const free = Boolean(first) && isSlot(first);
-  const atOnce = free && !several && Boolean(slots.data?.people.every((each) => each.is_me || !each.confirm));
+  const atOnce = !several && (leads(pairing) || (free && Boolean(slots.data?.people.every((each) => each.is_me || !each.confirm))));
   const send = async () => {
     try {
       const meeting = await api.post("/v1/pairings/{pairing_id}/meetings", {

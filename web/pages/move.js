@@ -4,7 +4,7 @@ import { Back, Button, Loaded, Notice, Title } from "../view/parts.js";
 import { api } from "../view/session.js";
 import { useFresh } from "../view/live.js";
 import { go } from "../view/router.js";
-import { sidesOf, withWhom } from "../view/mentoring.js";
+import { leads, sidesOf, withWhom } from "../view/mentoring.js";
 import { KeptUntil, Picker, usePicking } from "../view/picking.js";
 import { yoursIsTheirs } from "../client/slots.js";
 import { clock, weekdayAndDate, withOffset } from "../client/time.js";
@@ -15,12 +15,12 @@ import { clock, weekdayAndDate, withOffset } from "../client/time.js";
 
 /** @param {{meeting: Meeting, picking: import("../view/picking.js").Picking}} props */
 function Confirm({ meeting, picking }) {
-  const { chosen, minutes, zone, session, slots, hold, isSlot } = picking;
+  const { pairing, chosen, minutes, zone, session, slots, hold, isSlot } = picking;
   const [reason, setReason] = useState("");
   const [key] = useState(() => crypto.randomUUID());
   const [first] = chosen;
   const who = withWhom(meeting);
-  const atOnce = Boolean(first) && isSlot(first) && Boolean(slots.data?.people.every((each) => each.is_me || !each.confirm));
+  const atOnce = leads(pairing) || (Boolean(first) && isSlot(first) && Boolean(slots.data?.people.every((each) => each.is_me || !each.confirm)));
   const old = new Date(meeting.starts_at);
   const send = async () => {
     try {
@@ -32,7 +32,7 @@ function Confirm({ meeting, picking }) {
       void slots.refresh();
       throw problem;
     }
-    hold.release(true);
+    hold.release();
     go(`/meetings/${meeting.id}`);
   };
   return html`<aside class="card confirm" aria-label="Your choice">

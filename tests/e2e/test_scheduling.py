@@ -219,7 +219,7 @@ async def test_a_meeting_is_moved_on_a_phone(served: Served) -> None:
         assert await sideways(other) == []
         assert await seen_by_axe(other) == []
         await other.get_by_role("button", name="Move it", exact=True).click()
-        await expect(other.get_by_text("New time")).to_have_count(0)
+        await expect(other.get_by_text("New time", exact=True)).to_have_count(0)
         await expect(page.get_by_text("You asked to move it.")).to_have_count(0)
         await other.get_by_text("What happened to this meeting").click()
         await expect(other.get_by_text(re.compile("George Whitlock moved it, from "))).to_be_visible()

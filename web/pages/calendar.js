@@ -2,7 +2,7 @@ import { html, useState } from "../view/preact.js";
 import { addMonths, firstOf, weekOfDay, weeksOfMonth } from "../client/months.js";
 import { Agenda, Month, Week } from "../view/calendar-views.js";
 import { useLoad, useNow } from "../view/hooks.js";
-import { Empty, Icon, Loaded, Title } from "../view/parts.js";
+import { Empty, Icon, Loaded, Title, Trouble } from "../view/parts.js";
 import { api, useSession } from "../view/session.js";
 import { useFresh } from "../view/live.js";
 import { isAhead } from "../view/mentoring.js";
@@ -87,8 +87,11 @@ export default function Calendar() {
     <div class="head calendar-about"><p class="lead">Your times are those of ${zone.replaceAll("_", " ")}.</p>
       <a href="/availability">When you can meet</a></div>
     ${dated && html`<${Period} ...${shown} />`}
-    ${dated && meetings.data === null && !meetings.problem
-      ? html`<div aria-busy="true">${which === "week" ? html`<${Week} ...${view} />` : html`<${Month} ...${view} />`}</div>`
-      : html`<${Loaded} of=${meetings}>${() => which === "week" ? html`<${Week} ...${view} />` : which === "month" ? html`<${Month} ...${view} />`
-        : items.length > 0 ? html`<${Agenda} meetings=${items} zone=${zone} now=${now} today=${today} backwards=${which === "earlier"} />` : html`<${Nothing} past=${which === "earlier"} />`}<//>`}`;
+    ${dated
+      // Nothing moves while another week or month is looked up, and whoever goes by keys keeps the focus.
+      ? html`<div aria-busy=${meetings.data === null && !meetings.problem}>
+          ${!!meetings.problem && html`<${Trouble} problem=${meetings.problem} retry=${meetings.reload} />`}
+          ${which === "week" ? html`<${Week} ...${view} />` : html`<${Month} ...${view} />`}
+        </div>`
+      : html`<${Loaded} of=${meetings}>${() => items.length > 0 ? html`<${Agenda} meetings=${items} zone=${zone} now=${now} today=${today} backwards=${which === "earlier"} />` : html`<${Nothing} past=${which === "earlier"} />`}<//>`}`;
 }

@@ -52,12 +52,21 @@ class Settings(BaseSettings):
     recordings: Path | None = None
     """Where signalling nodes put what they record of calls; None: no recordings are kept."""
     recording_days: int = Field(default=90, ge=1)
+    calendar_hosts_allowed: _List = ()
+    """Hosts in private networks from which people's calendars may be read; all others there are refused."""
     messages_per_minute: int = Field(default=300, ge=1)
     lease_lapse_seconds: float = Field(default=45, gt=0)
     database_pool: int = Field(default=10, ge=1, le=200)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("allowed_origins", "trusted_proxies", "stun_urls", "turn_urls", mode="before")
+    @field_validator(
+        "allowed_origins",
+        "trusted_proxies",
+        "stun_urls",
+        "turn_urls",
+        "calendar_hosts_allowed",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -6,6 +6,7 @@ from app.availability import models as availability
 from app.blocks import models as blocks
 from app.chat import models as chat
 from app.core import idempotency, mailbox, nodes, streams
+from app.freebusy import models as freebusy
 from app.organisations import models as organisations
 from app.pairings import models as pairings
 from app.recordings import models as recordings
@@ -39,6 +40,8 @@ TABLES = (
     pairings.Participant,
     pairings.Goal,
     safeguarding.Report,
+    freebusy.ImportedCalendar,
+    freebusy.BusyTime,
     scheduling.Meeting,
     scheduling.MeetingOption,
     scheduling.MeetingMove,

@@ -13,9 +13,12 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from app.accounts import expiry
 from app.accounts import queries as accounts
 from app.core import clock, idempotency, jobs, logging, mail, nodes, outbox
+from app.core.crypto import load_keys
 from app.core.db import Database, open_database
 from app.core.mailbox import Mailbox
 from app.core.outbox import Relay
+from app.freebusy.fetching import Fetcher
+from app.freebusy.refreshing import Refresher
 from app.reactions import REACTIONS
 from app.recordings import expiry as expiry_of_recordings
 from app.scheduling import calls, noshows
@@ -163,6 +166,8 @@ async def work(settings: Settings) -> None:
     relay = database.context["publisher"] = Relay(database, bus)
     mail.use_postbox(postbox(settings, database))
     jobs.work_on(database)
+    sealing = load_keys(settings.keys_dir).sealing
+    refresher = Refresher(database, sealing, Fetcher(settings.calendar_hosts_allowed))
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_for_ever("facts", lambda: take_in_facts(database, bus)))
@@ -172,6 +177,7 @@ async def work(settings: Settings) -> None:
             tasks.create_task(_for_ever("clearing", lambda: clear_away(database)))
             tasks.create_task(_for_ever("recordings", lambda: end_recordings(database, settings)))
             tasks.create_task(_for_ever("outcomes", lambda: settle_meetings(database)))
+            tasks.create_task(_for_ever("calendars", refresher.run))
             tasks.create_task(_for_ever("jobs", lambda: run_jobs(url)))
     finally:
         await bus.close()

@@ -10,19 +10,53 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from signalling.contracts.tickets import SigningKey, public_jwks
 
 
+class Unreadable(Exception):
+    """What was sealed cannot be opened here: a key is gone, or it was sealed for another place."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sealing:
+    """Keeps what must be read again, and by nobody else: AES-256-GCM, bound to the place where it is stored.
+
+    The newest key seals, every key opens: the first two bytes say which one it was.
+    """
+
+    keys: Mapping[int, bytes]
+
+    def seal(self, text: str, place: str) -> bytes:
+        """`place` names table, column and row, so that nothing can be moved into another row."""
+        version = max(self.keys)
+        head, nonce = version.to_bytes(2, "big"), secrets.token_bytes(12)
+        return head + nonce + AESGCM(self.keys[version]).encrypt(nonce, text.encode(), head + place.encode())
+
+    def open(self, sealed: bytes, place: str) -> str:
+        """The text again. Raises `Unreadable`."""
+        head, nonce, rest = sealed[:2], sealed[2:14], sealed[14:]
+        key = self.keys.get(int.from_bytes(head, "big"))
+        if key is None:
+            raise Unreadable("the key that sealed this is not in keys/ any more")
+        try:
+            return AESGCM(key).decrypt(nonce, rest, head + place.encode()).decode()
+        except (InvalidTag, ValueError):
+            raise Unreadable("this was changed, or sealed for another place") from None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class KeyRing:
-    """The key that signs, every public key that still verifies, and the key that binds refresh tokens."""
+    """The keys of an installation: that signs, that verify, that binds refresh tokens, and that seal."""
 
     signing: SigningKey
     public: Mapping[str, Ed25519PublicKey]
     refresh: bytes
+    sealing: Sealing
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The public half, as published."""
@@ -33,16 +67,20 @@ def load_keys(directory: Path) -> KeyRing:
     """Read the keys, making them on the first start. Processes that start together agree on one set.
 
     The newest `signing-*.pem` signs; older ones go on verifying, so that a key is rotated by adding a file.
+    It is the same with `sealing-*.key`, whose older ones go on opening what they sealed.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not list(directory.glob("signing-*.pem")):
         _write_once(directory / "signing-0001.pem", _new_signing_pem())
+    if not list(directory.glob("sealing-*.key")):
+        _write_once(directory / "sealing-0001.key", secrets.token_bytes(32))
     _write_once(directory / "refresh.key", secrets.token_bytes(32))
     rings = [_read_signing(path) for path in sorted(directory.glob("signing-*.pem"))]
     return KeyRing(
         signing=rings[-1],
         public={key.kid: key.private.public_key() for key in rings},
         refresh=(directory / "refresh.key").read_bytes(),
+        sealing=Sealing(dict(_read_sealing(path) for path in directory.glob("sealing-*.key"))),
     )
 
 
@@ -85,6 +123,13 @@ def _read_signing(path: Path) -> SigningKey:
     x = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
     thumb = hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode()).digest()
     return SigningKey(kid=base64.urlsafe_b64encode(thumb).rstrip(b"=").decode(), private=private)
+
+
+def _read_sealing(path: Path) -> tuple[int, bytes]:
+    number, key = path.stem.removeprefix("sealing-"), path.read_bytes()
+    if not number.isdigit() or not 0 < int(number) < 2**16 or len(key) != 32:
+        raise ValueError(f"{path.name} is not a sealing key: 32 bytes in a file sealing-0001.key, -0002 ...")
+    return int(number), key
 
 
 def new_secret() -> str:

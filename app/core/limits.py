@@ -18,6 +18,8 @@ SIGN_IN_PER_ACCOUNT: Final = RateLimitItemPerMinute(10, 10)
 TRIES_PER_CLIENT: Final = RateLimitItemPerMinute(300)
 """What one network address may ask for without being signed in."""
 INVITATIONS_PER_PERSON: Final = RateLimitItemPerHour(100)
+CALENDAR_VISITS_PER_PERSON: Final = RateLimitItemPerHour(60)
+"""How often one person may have us go to an address that they name."""
 MAIL_PER_ADDRESS: Final = RateLimitItemPerMinute(5, 60)
 """Five mails an hour to one address that a stranger may cause."""
 

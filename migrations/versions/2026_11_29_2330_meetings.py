@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_29_2330"
-down_revision = "2026_11_29_2315"
+down_revision = "2026_11_29_2320"
 branch_labels = None
 depends_on = None
 

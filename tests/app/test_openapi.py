@@ -47,6 +47,7 @@ IN_STATES: Final = {
     "read_slots", "hold_slot",
     "edit_meeting",
     "reschedule_meeting", "accept_move", "decline_move", "tell_outcome",
+    "add_imported_calendar",
 }  # fmt: skip
 """What the state of things can stand against: 409."""
 ON_A_CONDITION: Final = {
@@ -56,7 +57,7 @@ ON_A_CONDITION: Final = {
 """They heed `If-Match`: 412."""
 LIMITED: Final = {
     "sign_up", "sign_in", "verify_email", "resend_verification", "refresh_session", "invite", "send_message",
-    "edit_message",
+    "edit_message", "add_imported_calendar", "refresh_imported_calendar",
 }  # fmt: skip
 SHOWS_A_SECRET: Final = {"sign_in", "refresh_session", "verify_email"}
 """They need no access token and answer 401 all the same."""

@@ -76,6 +76,7 @@ PLANTED: Final = {
     "memberships.changed": "create_organisation",
     "availability.changed": "create_schedule",
     "blocks.changed": "block_person-a pair",
+    "imported_calendar.changed": "add_imported_calendar",
     "membership.changed": "set_roles",
     "pairing.changed": "edit_agreement",
     "meeting.changed": "propose_meeting",

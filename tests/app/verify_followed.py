@@ -198,6 +198,7 @@ LIVE: Final = (
     Live("list_schedules", {"availability.changed": ALL}),
     Live("list_absences", {"availability.changed": ALL}),
     Live("list_blocks", {"blocks.changed": ALL}),
+    Live("list_imported_calendars", {"imported_calendar.changed": ALL}),
     Live(
         "list_pairings",
         {**_mine, "membership.changed": ALL, "pairing.changed": One("read_pairing", "pairing_id")},

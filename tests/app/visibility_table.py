@@ -4,6 +4,7 @@ from typing import Final
 
 import tests.app.visibility_rows_availability
 import tests.app.visibility_rows_chat
+import tests.app.visibility_rows_freebusy
 import tests.app.visibility_rows_live
 import tests.app.visibility_rows_meetings
 import tests.app.visibility_rows_recordings

@@ -1,12 +1,13 @@
 """The one switchboard: which event makes which room above act, inside the same transaction."""
 
-from app.accounts.events import SessionEnded
+from app.accounts.events import SessionEnded, ZoneChanged
 from app.blocks import queries as blocks
 from app.blocks import service as blocking
 from app.blocks.events import Blocked, Unblocked
 from app.chat import service as chat
 from app.core.db import Reactions
 from app.core.outbox import read_with
+from app.notifications import reminding
 from app.notifications import service as notifications
 from app.organisations import queries as organisations
 from app.organisations.events import PartnershipProposed, ProfileEdited, Rejoined
@@ -39,6 +40,7 @@ from app.scheduling.events import (
 
 REACTIONS: Reactions = {
     SessionEnded: [calls.session_ended],
+    ZoneChanged: [reminding.zone_changed],
     Blocked: [pairings.keep_apart, pairing_news.show_anew, scheduling.keep_apart, chat.keep_apart],
     Unblocked: [pairing_news.show_anew, chat.keep_apart],
     ProfileEdited: [blocking.profile_edited, pairing_news.profile_edited, safeguarding.profile_edited],
@@ -48,15 +50,15 @@ REACTIONS: Reactions = {
     PairingAccepted: [chat.pairing_accepted, notifications.pairing_accepted],
     PairingDeclined: [notifications.pairing_declined],
     PairingEnded: [scheduling.pairing_ended, chat.pairing_ended],
-    ParticipantWentAway: [scheduling.participant_left, chat.participant_left],
+    ParticipantWentAway: [scheduling.participant_left, chat.participant_left, reminding.participant_left],
     MeetingProposed: [notifications.meeting_changed],
-    MeetingBooked: [chat.meeting_booked, notifications.meeting_changed],
+    MeetingBooked: [chat.meeting_booked, notifications.meeting_changed, reminding.meeting_booked],
     MeetingDeclined: [notifications.meeting_changed],
-    MeetingCancelled: [chat.meeting_cancelled, notifications.meeting_changed],
     MeetingMoveProposed: [notifications.meeting_changed],
     MeetingMoveDeclined: [notifications.meeting_changed],
-    MeetingMoved: [chat.meeting_shown_anew, notifications.meeting_changed],
+    MeetingMoved: [chat.meeting_shown_anew, notifications.meeting_changed, reminding.meeting_booked],
     MeetingEdited: [chat.meeting_shown_anew],
+    MeetingCancelled: [chat.meeting_cancelled, notifications.meeting_changed, reminding.meeting_cancelled],
     CallWasRecorded: [recordings.take_in],
     ReportFiled: [notifications.report_filed],
 }

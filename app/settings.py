@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     recording_days: int = Field(default=90, ge=1)
     calendar_hosts_allowed: _List = ()
     """Hosts in private networks from which people's calendars may be read; all others there are refused."""
+    quiet_weeks: int = Field(default=3, ge=1, le=52)
+    """After so long without a meeting the people of a mentorship are nudged."""
     messages_per_minute: int = Field(default=300, ge=1)
     lease_lapse_seconds: float = Field(default=45, gt=0)
     database_pool: int = Field(default=10, ge=1, le=200)

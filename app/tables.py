@@ -7,6 +7,7 @@ from app.blocks import models as blocks
 from app.chat import models as chat
 from app.core import idempotency, mailbox, nodes, streams
 from app.freebusy import models as freebusy
+from app.notifications import models as notifications
 from app.organisations import models as organisations
 from app.pairings import models as pairings
 from app.recordings import models as recordings
@@ -54,4 +55,7 @@ TABLES = (
     scheduling.AttendanceQuality,
     recordings.Recording,
     recordings.RecordingFile,
+    notifications.ReminderPreferences,
+    notifications.Reminder,
+    notifications.Nudge,
 )

@@ -19,6 +19,8 @@ from app.core.mailbox import Mailbox
 from app.core.outbox import Relay
 from app.freebusy.fetching import Fetcher
 from app.freebusy.refreshing import Refresher
+from app.notifications import nudging, reminding, sending
+from app.notifications import queries as reminders
 from app.reactions import REACTIONS
 from app.recordings import expiry as expiry_of_recordings
 from app.scheduling import calls, noshows
@@ -32,6 +34,8 @@ log = structlog.get_logger()
 HOUSEKEEPING_SECONDS = 0.25
 CLEARING_SECONDS = 3600.0
 SETTLING_SECONDS = 60.0
+REMINDER_SECONDS = 5.0
+NUDGE_SECONDS = 600.0
 KEPT = timedelta(days=14)
 IN_THE_WAY = {"40001", "40P01", "55P03", "57014"}
 """SQLSTATE of serialization_failure, deadlock_detected, lock_not_available and query_canceled."""
@@ -100,6 +104,7 @@ async def clear_away(database: Database) -> None:
             await accounts.clear_away(db, before)
             await nodes.clear_away(db, before)
             await meetings.clear_holds(db)
+            await reminders.clear_away(db, before)
         forgotten = 1
         while forgotten:
             async with database.transaction() as db:
@@ -129,8 +134,40 @@ async def run_jobs(url: str) -> None:
     app = jobs.with_database(url)
     async with app.open_async():
         await app.run_worker_async(
-            concurrency=4, install_signal_handlers=False, delete_jobs="always", listen_notify=True
+            concurrency=4,
+            install_signal_handlers=False,
+            delete_jobs="always",
+            listen_notify=True,
+            update_heartbeat_interval=jobs.HEARTBEAT_SECONDS,
+            stalled_worker_timeout=jobs.SILENT_SECONDS,
         )
+
+
+async def rescue_jobs(url: str, database: Database) -> None:
+    """Every few seconds, let the jobs of workers that died run again."""
+    app = jobs.with_database(url, connections=1)
+    async with app.open_async():
+        while True:
+            rescued = await jobs.rescue(app, database)
+            if rescued:
+                log.warning("jobs_rescued", jobs=rescued)
+            await asyncio.sleep(jobs.HEARTBEAT_SECONDS)
+
+
+async def remind(database: Database) -> None:
+    """Every few seconds, send the reminders that are due."""
+    refused: set[uuid.UUID] = set()
+    while True:
+        await sending.send_due(database, refused)
+        await asyncio.sleep(REMINDER_SECONDS)
+
+
+async def nudge(database: Database, settings: Settings) -> None:
+    """Every few minutes, look for meetings that nobody is reminded of, and for quiet mentorships."""
+    while True:
+        await reminding.plan_missing(database)
+        await nudging.nudge_quiet(database, settings.quiet_weeks)
+        await asyncio.sleep(NUDGE_SECONDS)
 
 
 async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -179,6 +216,9 @@ async def work(settings: Settings) -> None:
             tasks.create_task(_for_ever("outcomes", lambda: settle_meetings(database)))
             tasks.create_task(_for_ever("calendars", refresher.run))
             tasks.create_task(_for_ever("jobs", lambda: run_jobs(url)))
+            tasks.create_task(_for_ever("stalled_jobs", lambda: rescue_jobs(url, database)))
+            tasks.create_task(_for_ever("reminders", lambda: remind(database)))
+            tasks.create_task(_for_ever("nudges", lambda: nudge(database, settings)))
     finally:
         await bus.close()
         await database.close()

@@ -10,3 +10,9 @@ class SessionEnded(Event):
 
     session_id: UUID
     account_id: UUID
+
+
+class ZoneChanged(Event):
+    """Somebody lives by another clock now."""
+
+    account_id: UUID

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import passwords, queries, tokens
 from app.accounts.auth import Actor, Doorkeeper
-from app.accounts.events import SessionEnded
+from app.accounts.events import SessionEnded, ZoneChanged
 from app.accounts.models import Account, MailedSecret, Purpose, SignInSession
 from app.accounts.schemas import AccountEdit, AccountRead, SessionRead, SignIn, SignUp, VerifyEmail
 from app.audit import service as audit
@@ -174,6 +174,8 @@ async def edit(db: AsyncSession, actor: Actor, body: AccountEdit) -> Account:
         if value is not None and value != getattr(account, name):
             setattr(account, name, value)
             streams.announce(db, Address(StreamKind.ACCOUNT, account.id), "account.changed", account.id)
+            if name == "zone":
+                emit(db, ZoneChanged(account_id=account.id))
             if name == "show_presence":
                 account.show_presence_version += 1
                 version = account.show_presence_version

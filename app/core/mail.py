@@ -1,6 +1,7 @@
 """Mail through a port: SMTP, or in development a mailbox that anyone at the machine can read."""
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import make_msgid, parseaddr
@@ -122,16 +123,26 @@ async def send(
     calendar: Calendar | None = None,
     message_id: str | None = None,
     reply_to: str | None = None,
-) -> None:
-    """Mail `to` once this transaction has committed.
+    until: datetime | None = None,
+) -> int:
+    """Mail `to` once this transaction has committed; returns the id of the job that carries it.
 
     `message_id` (RFC 5322, with its angle brackets) names the occasion where one occasion may be written
-    about only once; without it the mail gets one of its own.
+    about only once; without it the mail gets one of its own. After `until` nobody wants to read it any more.
     """
-    domain = parseaddr(get_settings().mail_from)[1].rpartition("@")[2]
     one_line = " ".join(subject.split())[:200]
-    mail = Mail(to, one_line, text, message_id or make_msgid(domain=domain), calendar, reply_to)
-    await defer(db, SEND, **asdict(mail))
+    mail = Mail(to, one_line, text, message_id or make_msgid(domain=_domain()), calendar, reply_to)
+    more = {"until": until.isoformat()} if until else {}
+    return await defer(db, SEND, **asdict(mail), **more)
+
+
+def message_id(name: str) -> str:
+    """The one id that a mail about what is named so ever has."""
+    return f"<{name}@{_domain()}>"
+
+
+def _domain() -> str:
+    return parseaddr(get_settings().mail_from)[1].rpartition("@")[2]
 
 
 @jobs.task(
@@ -139,8 +150,13 @@ async def send(
     queue="mail",
     retry=procrastinate.RetryStrategy(max_attempts=12, exponential_wait=3),
 )
-async def deliver(*, calendar: dict[str, str] | None = None, **arguments: str) -> None:
+async def deliver(
+    *, calendar: dict[str, str] | None = None, until: str | None = None, **arguments: str
+) -> None:
     """The job behind `send`. After twelve tries, about three days, a mail is given up."""
+    if until is not None and clock.now() >= datetime.fromisoformat(until):
+        log.info("mail_outdated")
+        return
     # A job that waited from before mails had ids is given one here.
     arguments.setdefault("message_id", make_msgid())
     try:

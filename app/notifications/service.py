@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import queries as accounts
 from app.blocks import queries as blocks
 from app.core import mail
+from app.notifications.words import when
 from app.organisations import queries as organisations
 from app.organisations.events import PartnershipProposed
 from app.organisations.models import Membership
@@ -68,10 +68,6 @@ async def pairing_declined(db: AsyncSession, event: PairingDeclined) -> None:
     await _mail(db, {asking.account_id: f"{names} cannot take up your mentorship request now"}, "/people")
 
 
-def _when(at: datetime, zone: str) -> str:
-    return at.astimezone(ZoneInfo(zone)).strftime(f"%a %d %b %Y, %H:%M ({zone})")
-
-
 MeetingChange = (
     MeetingProposed
     | MeetingBooked
@@ -96,7 +92,7 @@ async def meeting_changed(db: AsyncSession, event: MeetingChange) -> None:
 
 
 def _words(event: MeetingChange, by: str | None, starts_at: datetime, zone: str) -> str:
-    now = _when(starts_at, zone)
+    now = when(starts_at, zone)
     match event:
         case MeetingProposed():
             return f"{by} proposes to meet on {now}"
@@ -107,13 +103,13 @@ def _words(event: MeetingChange, by: str | None, starts_at: datetime, zone: str)
         case MeetingCancelled():
             return f"{by} cancelled the meeting on {now}" if by else f"Cancelled: the meeting on {now}"
         case MeetingMoveProposed():
-            return f"{by} asks to move your meeting to {_when(event.starts_at, zone)}, from {now}"
+            return f"{by} asks to move your meeting to {when(event.starts_at, zone)}, from {now}"
         case MeetingMoveDeclined():
             no_more = "no longer asks to move" if event.withdrawn else "cannot move"
             return f"{by} {no_more} your meeting; it stays on {now}"
         case MeetingMoved():
             moved = f"{by} moved your meeting" if by else "Moved: your meeting"
-            return f"{moved} to {now}, from {_when(event.starts_at, zone)}"
+            return f"{moved} to {now}, from {when(event.starts_at, zone)}"
 
 
 async def partnership_proposed(db: AsyncSession, event: PartnershipProposed) -> None:

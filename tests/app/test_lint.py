@@ -32,12 +32,16 @@ OTHER_DOORS = {
     "scheduling/noshows": "what attendance shows of meetings: the worker's verbs, not a caller's",
     "scheduling/history": "what happened to a meeting: pure",
     "scheduling/policy": "verbs on what an organisation calls late and absent",
-    "scheduling/openings": "what stands against a time, and whether it needs a yes",
     "scheduling/particulars": "queries of what hangs on a meeting; queries.py holds the meetings and calls",
     "recordings/expiry": "what ends by itself: the worker's verb, not a caller's",
     "recordings/ranges": "parts of files: pure",
     "recordings/storage": "the files of takes, on disk",
     "chat/access": "who may write, hear and be named",
+    "notifications/due": "when reminders are due: pure",
+    "notifications/words": "what mails say: pure",
+    "notifications/reminding": "what is to be reminded of: a verb file of its own beside service",
+    "notifications/sending": "what is due: the worker's verb, not a caller's",
+    "notifications/nudging": "what has gone quiet: the worker's verb, not a caller's",
     "live/standing": "what nodes ask, behind a door that is not for the world",
 }
 STATEMENTS = {"select", "update", "delete", "insert"}

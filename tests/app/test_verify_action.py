@@ -15,6 +15,7 @@ from tests.app.verify_action import Finding, Play, Stage, check
 from tests.app.verify_followed import FROM_CONTENT, IN_A_LIST, LIVE, ON_DEMAND, path_of
 from tests.app.verify_rows import PLAYS, block
 from tests.app.verify_rows_recordings import RECORDED
+from tests.app.verify_rows_reminders import REMINDED
 from tests.app.visibility import operations
 from tests.world import World
 
@@ -31,7 +32,7 @@ async def world(shared_world: World) -> World:
 
 def test_every_operation_that_changes_something_is_played() -> None:
     assert CHANGING - {play.name for play in PLAYS} == set()
-    assert set(map(str, PLAYS)) > set(RECORDED)
+    assert set(map(str, PLAYS)) > {*RECORDED, *REMINDED}
 
 
 def test_everything_that_can_be_read_is_followed_or_opened() -> None:

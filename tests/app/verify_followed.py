@@ -190,6 +190,7 @@ _talk: Final = One("read_conversation", "conversation_id")
 
 LIVE: Final = (
     Live("read_me", {**_mine, "account.changed": ALL, "membership.changed": ALL}),
+    Live("read_reminder_preferences", {"account.changed": ALL}),
     Live("list_organisations", _mine),
     Live("list_invitations", {**_role, "invitation.changed": HERE}, _where_i_coordinate),
     Live("list_partnerships", {**_role, "partnership.changed": HERE}, _where_i_coordinate),

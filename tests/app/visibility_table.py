@@ -8,6 +8,7 @@ import tests.app.visibility_rows_freebusy
 import tests.app.visibility_rows_live
 import tests.app.visibility_rows_meetings
 import tests.app.visibility_rows_recordings
+import tests.app.visibility_rows_reminders
 import tests.app.visibility_rows_together  # noqa: F401 - they add their rows
 from tests.app.visibility_rows import ROWS
 

@@ -5,6 +5,7 @@
 
 export const FOLLOWED = {
   "/v1/me": ["account.changed", "membership.changed"],
+  "/v1/reminder-preferences": ["account.changed"],
   "/v1/blocks": ["blocks.changed"],
   "/v1/schedules": ["availability.changed"],
   "/v1/schedules/{schedule_id}": ["availability.changed"],

@@ -30,6 +30,8 @@ cli = typer.Typer(
 )
 demo = typer.Typer(no_args_is_help=True, help="The demo world.")
 cli.add_typer(demo, name="demo")
+mail = typer.Typer(no_args_is_help=True, help="Mail that comes in.")
+cli.add_typer(mail, name="mail")
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
@@ -85,6 +87,7 @@ def app() -> None:
         server_header=False,
         ws="none",
         log_config=None,
+        access_log=False,  # paths of feeds are secrets
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     from app.internal import serve_both  # noqa: PLC0415
@@ -141,6 +144,31 @@ def seed() -> None:
             return
         asyncio.run(world.seed(engines.database_url))
     console.print("The demo world is there.")
+
+
+@mail.command("ingest")
+def ingest() -> None:
+    """Take in the mail on standard input, as a mail server's pipe gives it; exit codes of sysexits.h."""
+    from app.calendars.replies import MOST_BYTES, Unreadable  # noqa: PLC0415
+    from app.core import logging  # noqa: PLC0415
+    from app.worker import take_in_mail  # noqa: PLC0415
+
+    try:
+        settings = _settings()
+        logging.configure(settings.log_level, pretty=settings.development)
+        raw = sys.stdin.buffer.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            raise Unreadable("too large")
+        with running.engines(settings, bus=False) as engines:
+            taken = asyncio.run(take_in_mail(settings, engines.database_url, raw))
+    except Unreadable as problem:
+        errors.print(f"This is not a mail that can be read: {problem}", markup=False)
+        raise typer.Exit(os.EX_DATAERR) from None
+    except Exception as problem:
+        # Whatever stands in the way, the mail server keeps the mail and tries again.
+        errors.print(f"Not now: {type(problem).__name__}", markup=False)
+        raise typer.Exit(os.EX_TEMPFAIL) from None
+    console.print("Taken." if taken.taken else f"Ignored: {taken.reason}.")
 
 
 @cli.command()

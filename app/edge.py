@@ -1,6 +1,7 @@
 """What every request passes on its way in, and every answer on its way out."""
 
 import re
+from collections.abc import Collection
 from itertools import accumulate
 from typing import Final
 
@@ -29,12 +30,14 @@ class BodyLimit:
     does at that moment fails: a collected object's farewell, for one.
     """
 
-    def __init__(self, app: ASGIApp, *, most: int) -> None:
+    def __init__(self, app: ASGIApp, *, most: int, spared: Collection[str] = ()) -> None:
+        """`spared` are paths whose bodies are not JSON, and which look after their length themselves."""
         self._app = app
         self._most = most
+        self._spared = frozenset(spared)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self._spared:
             await self._app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")

@@ -12,6 +12,7 @@ from app.accounts.auth import Doorkeeper
 from app.accounts.routes import router as accounts
 from app.availability.routes import router as availability
 from app.blocks.routes import router as blocks
+from app.calendars.routes import INBOUND
 from app.calendars.routes import router as calendars
 from app.chat.routes import router as chat
 from app.core import errors, logging
@@ -65,6 +66,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     bus = open_bus(settings.valkey_url)
     database = open_database(settings.database_url, pool=settings.database_pool, reactions=REACTIONS)
     database.context["bus"] = bus
+    database.context["keys"] = keys
     relay = database.context["publisher"] = Relay(database, bus)
     app.state.database = database
     app.state.bus = bus
@@ -105,7 +107,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     errors.install(app)
-    app.add_middleware(edge.BodyLimit, most=MAX_BODY_BYTES)
+    app.add_middleware(edge.BodyLimit, most=MAX_BODY_BYTES, spared=[INBOUND])
     app.add_middleware(edge.SafeHeaders, secure=settings.secure)
     for room in ROOMS:
         app.include_router(room)

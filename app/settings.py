@@ -1,5 +1,6 @@
 """What an operator may set, read from the environment once per process."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -44,6 +45,10 @@ class Settings(BaseSettings):
     open_registration: bool | None = None
     smtp_url: str = ""
     mail_from: str = "Mentorspan <no-reply@localhost>"
+    calendar_address: str = ""
+    """Whose mail reaches `mentorspan mail ingest` or the inbound door; empty: answers are not asked for."""
+    inbound_mail_secret: str = ""
+    """What the operator's mail server shows at the inbound door; empty: there is no such door."""
     stun_urls: _List = ()
     turn_urls: _List = ()
     turn_secret: str = ""
@@ -79,6 +84,20 @@ class Settings(BaseSettings):
     @classmethod
     def _nowhere(cls, value: object) -> object:
         return value or None
+
+    @field_validator("calendar_address")
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z0-9._-]{1,32}@[A-Za-z0-9.-]{1,190}", value):
+            raise ValueError("must be like calendar@mail.example.org")
+        return value
+
+    @field_validator("inbound_mail_secret")
+    @classmethod
+    def _long_secret(cls, value: str) -> str:
+        if value and len(value) < 20:
+            raise ValueError("must have 20 characters or more, such as `openssl rand -hex 32` makes")
+        return value
 
     @field_validator("valkey_url")
     @classmethod

@@ -4,6 +4,7 @@ from app.accounts import models as accounts
 from app.audit import models as audit
 from app.availability import models as availability
 from app.blocks import models as blocks
+from app.calendars import models as calendars
 from app.chat import models as chat
 from app.core import idempotency, mailbox, nodes, streams
 from app.freebusy import models as freebusy
@@ -58,4 +59,8 @@ TABLES = (
     notifications.ReminderPreferences,
     notifications.Reminder,
     notifications.Nudge,
+    calendars.CalendarSettings,
+    calendars.CalendarFeed,
+    calendars.MeetingInvitation,
+    calendars.MeetingReply,
 )

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app.accounts import expiry
 from app.accounts import queries as accounts
+from app.calendars import service as calendars
 from app.core import clock, idempotency, jobs, logging, mail, nodes, outbox
 from app.core.crypto import load_keys
 from app.core.db import Database, open_database
@@ -192,6 +193,18 @@ def postbox(settings: Settings, database: Database) -> mail.Postbox:
     return Mailbox(database) if settings.development else mail.Nowhere()
 
 
+async def take_in_mail(settings: Settings, url: str, raw: bytes) -> calendars.Taken:
+    """Take in one mail that came to the calendar address; what it causes, the running worker does."""
+    keys = load_keys(settings.keys_dir)
+    database = open_database(url, pool=1, reactions=REACTIONS)
+    database.context["keys"] = keys
+    try:
+        async with database.transaction() as db:
+            return await calendars.take_in(db, raw, keys)
+    finally:
+        await database.close()
+
+
 async def work(settings: Settings) -> None:
     """Do all of it until cancelled."""
     url = settings.database_url
@@ -200,6 +213,7 @@ async def work(settings: Settings) -> None:
     bus = open_bus(settings.valkey_url)
     database = open_database(url, pool=3, reactions=REACTIONS)
     database.context["bus"] = bus
+    database.context["keys"] = load_keys(settings.keys_dir)
     relay = database.context["publisher"] = Relay(database, bus)
     mail.use_postbox(postbox(settings, database))
     jobs.work_on(database)

@@ -96,6 +96,7 @@ _SUCCESS = {
     "202": "Taken up.",
     "204": "Done; there is no body.",
     "206": "The part that was asked for.",
+    "304": "What you have is still right.",
 }
 
 

@@ -62,6 +62,13 @@ class MeetingMoved(Event):
     ends_at: datetime
 
 
+class MeetingRetitled(Event):
+    """A booked meeting has another title; its time is the same."""
+
+    meeting_id: UUID
+    by_account_id: UUID | None
+
+
 class CallWasRecorded(Event):
     """A take of a call that we know is over; it may be told again."""
 

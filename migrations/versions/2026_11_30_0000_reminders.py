@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_30_0000"
-down_revision = "2026_11_29_2330"
+down_revision = "2026_11_29_2350"
 branch_labels = None
 depends_on = None
 

@@ -42,6 +42,10 @@ OTHER_DOORS = {
     "notifications/reminding": "what is to be reminded of: a verb file of its own beside service",
     "notifications/sending": "what is due: the worker's verb, not a caller's",
     "notifications/nudging": "what has gone quiet: the worker's verb, not a caller's",
+    "calendars/ics": "what calendars are told: pure",
+    "calendars/replies": "what calendars answer: pure",
+    "calendars/addresses": "the addresses in both: pure",
+    "calendars/invitations": "who is told what when something happens: a verb file of its own beside service",
     "live/standing": "what nodes ask, behind a door that is not for the world",
 }
 STATEMENTS = {"select", "update", "delete", "insert"}
@@ -59,7 +63,10 @@ STATEMENT_FILES = {
 EMITTERS = {"service.py", "calls.py", "moves.py", "expiry.py"}
 TELLERS = {"service.py", "news.py"}
 # Operations that someone who is not signed in may call; everything else names its actor.
-PUBLIC = {"sign_up", "verify_email", "resend_verification", "sign_in", "refresh_session"}
+PUBLIC = {
+    "sign_up", "verify_email", "resend_verification", "sign_in", "refresh_session",
+    "fetch_calendar", "receive_mail",
+}  # fmt: skip
 LATE_IMPORTS = {
     "app/cli.py": "a command loads only what it runs",
     "app/core/migrate.py": "Alembic takes most of a second to load, and mostly there is nothing to migrate",

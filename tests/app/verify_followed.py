@@ -228,6 +228,16 @@ LIVE: Final = (
         for_each("list_meetings", "meeting_id"),
     ),
     Live(
+        "read_meeting_replies",
+        {
+            **_mine,
+            "meeting.replied": the("meeting_id"),
+            "meeting.changed": the("meeting_id"),
+            "pairing.changed": ATTENDED,
+        },
+        for_each("list_meetings", "meeting_id"),
+    ),
+    Live(
         "list_conversations",
         {
             **_mine,
@@ -269,6 +279,9 @@ ON_DEMAND: Final = {
     "read_holidays": "written once a year; opened where it is written, and slots heed it by themselves",
     "read_recording_file": "does not change; that there is one stands in read_recordings, which is followed",
     "read_meeting_policy": "a setting: read where somebody opens the settings of their organisation",
+    "read_calendar_settings": "one's own, on the page where they are set",
+    "read_calendar_feed": "one's own, on the page where it is made",
+    "fetch_calendar": "for calendar programs, which ask again by themselves",
     "read_config": "the same until the server starts anew",
     "list_mailbox": "in development only",
     "healthz": "for machines",

@@ -3,6 +3,7 @@
 from typing import Final
 
 import tests.app.visibility_rows_availability
+import tests.app.visibility_rows_calendars
 import tests.app.visibility_rows_chat
 import tests.app.visibility_rows_freebusy
 import tests.app.visibility_rows_live

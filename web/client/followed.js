@@ -19,6 +19,7 @@ export const FOLLOWED = {
   "/v1/meetings/{meeting_id}": ["meeting.changed", "pairing.changed"],
   "/v1/meetings/{meeting_id}/history": ["meeting.changed", "pairing.changed"],
   "/v1/meetings/{meeting_id}/attendance": ["call.changed", "pairing.changed"],
+  "/v1/meetings/{meeting_id}/replies": ["meeting.replied", "meeting.changed", "pairing.changed"],
   "/v1/meetings/{meeting_id}/recordings": ["call.changed", "pairing.changed"],
   // With roles come and go what coordinators see. Members come by invitation; of others' profiles nobody is told.
   "/v1/organisations/{organisation_id}/memberships": ["membership.changed", "invitation.changed"],

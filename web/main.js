@@ -23,6 +23,7 @@ const ROUTES = [
   { pattern: "/pairings/:id/book", load: () => import("./pages/book.js") },
   { pattern: "/calendar", load: () => import("./pages/calendar.js") },
   { pattern: "/availability", load: () => import("./pages/availability.js") },
+  { pattern: "/settings", load: () => import("./pages/settings.js") },
   { pattern: "/meetings/:id", load: () => import("./pages/meeting.js") },
   { pattern: "/meetings/:id/move", load: () => import("./pages/move.js") },
   { pattern: "/meetings/:id/call", load: () => import("./pages/call.js"), bare: true },

@@ -50,6 +50,7 @@ export const KEYED = new Set([
   "/v1/meetings/{meeting_id}/reschedule",
   "/v1/schedules",
   "/v1/absences",
+  "/v1/imported-calendars",
   "/v1/reports",
 ]);
 

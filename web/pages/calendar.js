@@ -85,7 +85,7 @@ export default function Calendar() {
       </div>
     </header>
     <div class="head calendar-about"><p class="lead">Your times are those of ${zone.replaceAll("_", " ")}.</p>
-      <a href="/availability">When you can meet</a></div>
+      <p class="bits"><a href="/availability">When you can meet</a><a href="/settings">Calendars and reminders</a></p></div>
     ${dated && html`<${Period} ...${shown} />`}
     ${dated
       // Nothing moves while another week or month is looked up, and whoever goes by keys keeps the focus.

@@ -97,6 +97,8 @@ function AccountMenu() {
       <ul class="menu-links" onClick=${() => setOpen(false)}>
         <li><a href="/profile"><${Icon} name="user-round" />My profile</a></li>
         <li class="phone-only"><a href="/calendar"><${Icon} name="calendar" />Calendar</a></li>
+        <li><a href="/availability"><${Icon} name="clock" />When I can meet</a></li>
+        <li><a href="/settings"><${Icon} name="bell" />Calendars and reminders</a></li>
         <li><a href="/organisation"><${Icon} name="building-2" />My organisation</a></li>
         <li><a href="/blocks"><${Icon} name="shield" />People I have blocked</a></li>
         ${config?.mailbox && html`<li><a href="/mailbox"><${Icon} name="mail" />Mailbox (development)</a></li>`}

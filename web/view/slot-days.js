@@ -1,5 +1,5 @@
 import { best, byDay, daysFrom, shortTime } from "../client/slots.js";
-import { addDays, clock, instantsOf, offsetAt, theirSide, weekdayAndDate } from "../client/time.js";
+import { addDays, clock, instantsOf, offsetAt, placeOf, theirSide, weekdayAndDate } from "../client/time.js";
 import { Field, Form } from "./form.js";
 import { Icon, Notice } from "./parts.js";
 import { html, useState } from "./preact.js";
@@ -60,10 +60,12 @@ function SlotButton({ slot, zone, sides, chosen, dated = false, onPick }) {
   const start = new Date(slot.starts_at);
   const apart = sides.filter((side) => offsetAt(start, side.zone) !== offsetAt(start, zone));
   const when = dated ? `${weekdayAndDate(start, zone)}, ${clock(start, zone)}` : clock(start, zone);
-  const words = [`${when}`, ...apart.map((side) => theirSide(start, zone, side)), ...(slot.of > 2 ? [`${slot.available} of ${slot.of} can come`] : [])].join(", ");
-  return html`<button type="button" class="slot" aria-label=${words} aria-pressed=${chosen.some((each) => each.getTime() === start.getTime())} onClick=${() => onPick(start)}>
-    <b>${when}</b>
-    ${slot.of > 2 ? html`<small>${slot.available} of ${slot.of} can come</small>` : apart.map((side) => html`<small key=${side.zone}>${shortTime(start, zone, side.zone)} ${side.name}</small>`)}
+  const elsewhere = apart.map((side) => theirSide(start, zone, side)).join(", ");
+  // What is seen is short; what is heard says in addition where everybody is.
+  return html`<button type="button" class="slot" aria-pressed=${chosen.some((each) => each.getTime() === start.getTime())} onClick=${() => onPick(start)}>
+    <b>${when}</b><span class="unseen">, </span>
+    ${slot.of > 2 ? html`<small>${slot.available} of ${slot.of} can come</small><span class="unseen">, ${elsewhere}</span>`
+      : apart.map((side) => html`<small key=${side.zone}>${shortTime(start, zone, side.zone)} <span class="unseen">for </span>${side.name}<span class="unseen"> (${placeOf(side.zone)})</span></small>`)}
   </button>`;
 }
 

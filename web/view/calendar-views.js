@@ -68,9 +68,9 @@ export function Month({ meetings, zone, now, on, today, onDay }) {
   };
   return html`<div class="month" role="grid" aria-label="Month" ref=${grid} onKeyDown=${key}>
       <div role="row" class="month-row month-head">${["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].map((each) => html`<span key=${each} role="columnheader">${each}</span>`)}</div>
-      ${weeksOfMonth(on).map((week) => html`<div key=${week[0]} role="row" class="month-row">${week.map((day) => html`<button key=${day} type="button" role="gridcell" aria-label=${words(day)} aria-selected=${day === on} tabindex=${day === on ? 0 : -1}
+      ${weeksOfMonth(on).map((week) => html`<div key=${week[0]} role="row" class="month-row">${week.map((day) => html`<button key=${day} type="button" role="gridcell" aria-selected=${day === on} tabindex=${day === on ? 0 : -1}
         class=${`month-day${day === today ? " now" : ""}${day.slice(0, 7) === on.slice(0, 7) ? "" : " other"}`} onClick=${() => onDay(day)}>
-        <b>${Number(day.slice(8))}</b>
+        <b aria-hidden="true">${Number(day.slice(8))}</b><span class="unseen">${words(day)} </span>
         ${(days.get(day) ?? []).slice(0, 3).map((meeting) => html`<span key=${meeting.id} class=${gone(meeting) ? "event-dot gone" : `event-dot ${meeting.status}`}><i>${clock(new Date(meeting.starts_at), zone)} ${meeting.title || withWhom(meeting)}</i></span>`)}
         ${(days.get(day)?.length ?? 0) > 3 && html`<small>+${(days.get(day)?.length ?? 0) - 3}</small>`}
       </button>`)}</div>`)}

@@ -1,6 +1,7 @@
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { go } from "./router.js";
 import { Avatar, Icon, Unread } from "./parts.js";
+import { Reminded } from "./reminded.js";
 import { actAs, signOut, useSession } from "./session.js";
 import { events, unsent, useConversations, useStateWords } from "./live.js";
 import { currentTheme, setTheme } from "./theme.js";
@@ -166,6 +167,7 @@ export function Frame({ path, bare = false, children }) {
       </header>
       ${!path.startsWith("/messages/") && html`<${Connection} signedIn=${signedIn} />`}
       <main id="content" tabindex="-1"><div class="column">${children}</div></main>
+      ${signedIn && html`<${Reminded} />`}
       ${signedIn && html`<nav class="bar" aria-label="Places"><${Places} path=${path} places=${BAR} /></nav>`}
     </div>`;
 }

@@ -48,6 +48,7 @@ export const KEYED = new Set([
   "/v1/pairings/{pairing_id}/meetings",
   "/v1/pairings/{pairing_id}/holds",
   "/v1/meetings/{meeting_id}/reschedule",
+  "/v1/pairings/{pairing_id}/series",
   "/v1/schedules",
   "/v1/absences",
   "/v1/imported-calendars",

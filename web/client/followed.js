@@ -17,6 +17,8 @@ export const FOLLOWED = {
   "/v1/pairings/{pairing_id}": ["pairing.changed", "membership.changed"],
   "/v1/pairings/{pairing_id}/slots": ["meeting.changed", "pairing.changed", "availability.changed"],
   "/v1/pairings/{pairing_id}/meetings": ["meeting.changed", "pairing.changed"],
+  "/v1/pairings/{pairing_id}/series": ["series.changed", "meeting.changed", "pairing.changed"],
+  "/v1/series/{series_id}": ["series.changed", "meeting.changed", "pairing.changed"],
   "/v1/meetings": ["meeting.changed", "pairing.changed"],
   "/v1/meetings/{meeting_id}": ["meeting.changed", "pairing.changed"],
   "/v1/meetings/{meeting_id}/history": ["meeting.changed", "pairing.changed"],

@@ -1,8 +1,10 @@
 """The command `mentorspan`."""
 
 import asyncio
+import json
 import os
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +16,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from app import doctor as doctors
 from app import probes, running
 from app.core import migrate as migrations
 from app.core.private_places import EngineError
@@ -32,11 +33,13 @@ demo = typer.Typer(no_args_is_help=True, help="The demo world.")
 cli.add_typer(demo, name="demo")
 mail = typer.Typer(no_args_is_help=True, help="Mail that comes in.")
 cli.add_typer(mail, name="mail")
+recurrence = typer.Typer(no_args_is_help=True, help="Recurrence rules.")
+cli.add_typer(recurrence, name="recurrence")
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 DRAIN_SECONDS = 8  # requests in progress get this long when we are asked to stop
-LOOK = {doctors.Level.GOOD: "green", doctors.Level.NOTE: "yellow", doctors.Level.WRONG: "bold red"}
+LOOK = {"good": "green", "note": "yellow", "wrong": "bold red"}
 
 
 def main() -> None:
@@ -171,6 +174,28 @@ def ingest() -> None:
     console.print("Taken." if taken.taken else f"Ignored: {taken.reason}.")
 
 
+@recurrence.command("preview")
+def preview(
+    dtstart: Annotated[str, typer.Option(help="The first local time, such as 1997-09-02T09:00:00.")],
+    zone: Annotated[str, typer.Option(help="An IANA time zone, such as America/New_York.")],
+    rule: Annotated[str, typer.Option(help="An RRULE of RFC 5545, such as FREQ=WEEKLY;COUNT=10.")],
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many times at most.")] = 10,
+    exdate: Annotated[list[str], typer.Option(help="A local time to leave out; may be given again.")] = [],  # noqa: B006
+) -> None:
+    """Print the next times of a rule as a JSON list; exit code 2 and a reason when it is not supported."""
+    from app.series.recurrence import Recurrence  # noqa: PLC0415
+    from app.series.rules import Refused  # noqa: PLC0415
+
+    try:
+        found = list(islice(Recurrence.of(rule, dtstart, zone, exdate).occurrences(), limit))
+    except Refused as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(2) from None
+    if not found:
+        typer.echo("There is no such time.", err=True)
+    typer.echo(json.dumps([each.local.isoformat() for each in found]))
+
+
 @cli.command()
 def openapi(
     path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("openapi.yaml"),
@@ -187,6 +212,8 @@ def openapi(
 @cli.command()
 def doctor() -> None:
     """Look at everything an installation leans on; exit code 1 when something is wrong."""
+    from app import doctor as doctors  # noqa: PLC0415 - it knows the libraries of every engine
+
     table = Table(box=None, pad_edge=False, show_header=False)
     wrong = 0
     for finding in doctors.examine(_settings()):

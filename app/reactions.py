@@ -37,6 +37,8 @@ from app.scheduling.events import (
     MeetingMoveProposed,
     MeetingProposed,
 )
+from app.series import service as series
+from app.series.events import SeriesAccepted, SeriesCancelled, SeriesDeclined, SeriesProposed
 
 REACTIONS: Reactions = {
     SessionEnded: [calls.session_ended],
@@ -49,7 +51,7 @@ REACTIONS: Reactions = {
     PairingProposed: [notifications.pairing_proposed],
     PairingAccepted: [chat.pairing_accepted, notifications.pairing_accepted],
     PairingDeclined: [notifications.pairing_declined],
-    PairingEnded: [scheduling.pairing_ended, chat.pairing_ended],
+    PairingEnded: [series.pairing_ended, scheduling.pairing_ended, chat.pairing_ended],
     ParticipantWentAway: [scheduling.participant_left, chat.participant_left, reminding.participant_left],
     MeetingProposed: [notifications.meeting_changed],
     MeetingBooked: [chat.meeting_booked, notifications.meeting_changed, reminding.meeting_booked],
@@ -59,6 +61,10 @@ REACTIONS: Reactions = {
     MeetingMoved: [chat.meeting_shown_anew, notifications.meeting_changed, reminding.meeting_booked],
     MeetingEdited: [chat.meeting_shown_anew],
     MeetingCancelled: [chat.meeting_cancelled, notifications.meeting_changed, reminding.meeting_cancelled],
+    SeriesProposed: [notifications.series_changed],
+    SeriesAccepted: [notifications.series_changed],
+    SeriesDeclined: [notifications.series_changed],
+    SeriesCancelled: [notifications.series_changed],
     CallWasRecorded: [recordings.take_in],
     ReportFiled: [notifications.report_filed],
 }

@@ -14,6 +14,7 @@ from app.pairings import models as pairings
 from app.recordings import models as recordings
 from app.safeguarding import models as safeguarding
 from app.scheduling import models as scheduling
+from app.series import models as series
 
 TABLES = (
     accounts.Account,
@@ -54,6 +55,8 @@ TABLES = (
     scheduling.Call,
     scheduling.Attendance,
     scheduling.AttendanceQuality,
+    series.Series,
+    series.SeriesOccurrence,
     recordings.Recording,
     recordings.RecordingFile,
     notifications.ReminderPreferences,

@@ -26,6 +26,7 @@ from app.reactions import REACTIONS
 from app.recordings import expiry as expiry_of_recordings
 from app.scheduling import calls, noshows
 from app.scheduling import queries as meetings
+from app.series import making
 from app.settings import Settings, get_settings
 from signalling.contracts.bus import Bus, BusUnavailable
 from signalling.contracts.bus_open import open_bus
@@ -37,6 +38,7 @@ CLEARING_SECONDS = 3600.0
 SETTLING_SECONDS = 60.0
 REMINDER_SECONDS = 5.0
 NUDGE_SECONDS = 600.0
+SERIES_SECONDS = 60.0
 KEPT = timedelta(days=14)
 IN_THE_WAY = {"40001", "40P01", "55P03", "57014"}
 """SQLSTATE of serialization_failure, deadlock_detected, lock_not_available and query_canceled."""
@@ -128,6 +130,13 @@ async def settle_meetings(database: Database) -> None:
             async with database.transaction() as db:
                 settled = await noshows.settle(db)
         await asyncio.sleep(SETTLING_SECONDS)
+
+
+async def extend_series(database: Database) -> None:
+    """Make the meetings of series far enough ahead: of each once a day, and what one request left over."""
+    while True:
+        await making.extend(database)
+        await asyncio.sleep(SERIES_SECONDS)
 
 
 async def run_jobs(url: str) -> None:
@@ -229,6 +238,7 @@ async def work(settings: Settings) -> None:
             tasks.create_task(_for_ever("recordings", lambda: end_recordings(database, settings)))
             tasks.create_task(_for_ever("outcomes", lambda: settle_meetings(database)))
             tasks.create_task(_for_ever("calendars", refresher.run))
+            tasks.create_task(_for_ever("series", lambda: extend_series(database)))
             tasks.create_task(_for_ever("jobs", lambda: run_jobs(url)))
             tasks.create_task(_for_ever("stalled_jobs", lambda: rescue_jobs(url, database)))
             tasks.create_task(_for_ever("reminders", lambda: remind(database)))

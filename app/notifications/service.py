@@ -26,6 +26,8 @@ from app.scheduling.events import (
     MeetingMoveProposed,
     MeetingProposed,
 )
+from app.series import queries as series
+from app.series.events import SeriesAccepted, SeriesCancelled, SeriesDeclined, SeriesProposed
 from app.settings import get_settings
 
 
@@ -80,6 +82,8 @@ MeetingChange = (
 
 
 async def meeting_changed(db: AsyncSession, event: MeetingChange) -> None:
+    if isinstance(event, MeetingBooked | MeetingCancelled) and event.series_id is not None:
+        return  # one of many; `series_changed` tells of all of them
     meeting = await scheduling.one(db, event.meeting_id)
     pairing = await pairings.one(db, meeting.pairing_id)
     by = next((row.name for row in pairing.people().values() if row.account_id == event.by_account_id), None)
@@ -110,6 +114,33 @@ def _words(event: MeetingChange, by: str | None, starts_at: datetime, zone: str)
         case MeetingMoved():
             moved = f"{by} moved your meeting" if by else "Moved: your meeting"
             return f"{moved} to {now}, from {when(event.starts_at, zone)}"
+
+
+SeriesChange = SeriesProposed | SeriesAccepted | SeriesDeclined | SeriesCancelled
+
+
+async def series_changed(db: AsyncSession, event: SeriesChange) -> None:
+    found = await series.one(db, event.series_id)
+    pairing = await pairings.one(db, found.pairing_id)
+    by = next((row.name for row in pairing.people().values() if row.account_id == event.by_account_id), None)
+    apart = await blocks.apart_from(db, event.by_account_id) if event.by_account_id else set()
+    people = {
+        row.account_id: _words_of_series(event, "Someone" if row.account_id in apart else by)
+        for row in _others(pairing, event.by_account_id)
+    }
+    await _mail(db, people, f"/pairings/{pairing.id}")
+
+
+def _words_of_series(event: SeriesChange, by: str | None) -> str:
+    match event:
+        case SeriesProposed():
+            return f"{by} proposes to meet regularly"
+        case SeriesAccepted():
+            return f"{by} booked your regular meetings"
+        case SeriesDeclined():
+            return f"{by} cannot take up the regular meetings you proposed"
+        case SeriesCancelled():
+            return f"{by} cancelled your regular meetings" if by else "Cancelled: your regular meetings"
 
 
 async def partnership_proposed(db: AsyncSession, event: PartnershipProposed) -> None:

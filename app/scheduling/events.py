@@ -15,6 +15,8 @@ class MeetingProposed(Event):
 class MeetingBooked(Event):
     meeting_id: UUID
     by_account_id: UUID
+    series_id: UUID | None = None
+    """Of many that are booked together; people are told of them once, by what happens to the series."""
 
 
 class MeetingDeclined(Event):
@@ -25,6 +27,8 @@ class MeetingDeclined(Event):
 class MeetingCancelled(Event):
     meeting_id: UUID
     by_account_id: UUID | None
+    series_id: UUID | None = None
+    """As in `MeetingBooked`."""
 
 
 class MeetingMoveProposed(Event):

@@ -200,6 +200,30 @@ async def open_of_pairing(db: AsyncSession, pairing_id: UUID) -> list[Meeting]:
     return list(rows)
 
 
+async def open_ahead(db: AsyncSession, meeting_ids: Collection[UUID]) -> list[Meeting]:
+    """Those of these meetings that are proposed or booked and have not begun, locked."""
+    rows = await db.scalars(
+        select(Meeting)
+        .where(Meeting.id.in_(meeting_ids), _open(), Meeting.starts_at > clock.now())
+        .order_by(Meeting.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return list(rows)
+
+
+async def booked_during(
+    db: AsyncSession, account_ids: Collection[UUID], during: Range[datetime]
+) -> list[tuple[UUID, datetime, datetime]]:
+    """Who of these people is booked from when to when, for all that touches this time."""
+    rows = await db.execute(
+        select(Booking.account_id, func.lower(Booking.during), func.upper(Booking.during)).where(
+            Booking.account_id.in_(account_ids), Booking.during.overlaps(during)
+        )
+    )
+    return [(account_id, start, end) for account_id, start, end in rows]
+
+
 async def calls_of_pairing(db: AsyncSession, pairing_id: UUID) -> list[Call]:
     """Calls of a pairing's meetings that somebody may still be in although the meeting's time is over."""
     rows = await db.scalars(

@@ -317,13 +317,19 @@ async def cancel(
     return await read(db, actor, meeting.id)
 
 
-async def _cancel(db: AsyncSession, meeting: Meeting, by_account_id: UUID | None, by_id: UUID | None) -> None:
+async def _cancel(
+    db: AsyncSession,
+    meeting: Meeting,
+    by_account_id: UUID | None,
+    by_id: UUID | None,
+    series_id: UUID | None = None,
+) -> None:
     meeting.move("cancel", by_id)
     await supersede_move(db, meeting, by_id)
     await queries.free(db, meeting.id)
     audit.record(db, by_account_id, "meeting.cancelled", meeting.id)
     await news.tell(db, meeting)
-    emit(db, MeetingCancelled(meeting_id=meeting.id, by_account_id=by_account_id))
+    emit(db, MeetingCancelled(meeting_id=meeting.id, by_account_id=by_account_id, series_id=series_id))
     call = await queries.call_of_meeting(db, meeting.id)
     if call is not None:
         await calls.end(db, call)
@@ -335,6 +341,62 @@ async def supersede_move(db: AsyncSession, meeting: Meeting, by_id: UUID | None)
         waiting = await particulars.moves_by_ids(db, [meeting.move_id])
         waiting[meeting.move_id].decide(meeting, MoveStatus.SUPERSEDED, by_id)
         await db.flush()
+
+
+async def book_of_series(
+    db: AsyncSession, by: UUID, meeting: Meeting, pairing: Pairing, series_id: UUID
+) -> None:
+    """Book one of many that both sides agreed to together; the caller has seen that the time is free."""
+    accounts = {row.account_id for row in pairing.people().values()}
+    await lock(db, "booking", *accounts)
+    db.add(meeting)
+    await db.flush()
+    plans = await availability.plans(db, accounts, pairing.id)
+    db.add_all(
+        Booking(
+            meeting_id=meeting.id,
+            account_id=account_id,
+            during=Range(meeting.starts_at, meeting.ends_at, bounds="[)"),
+            before_minutes=plan.schedule.buffer_before_minutes,
+            after_minutes=plan.schedule.buffer_after_minutes,
+        )
+        for account_id, plan in plans.items()
+    )
+    try:
+        await db.flush()
+    except IntegrityError:
+        raise Conflict("time_taken", "That time has just been taken. Choose another time.") from None
+    decider = next((row.id for row in pairing.people().values() if row.account_id == by), None)
+    meeting.move("accept", decider)
+    audit.record(db, by, "meeting.booked", meeting.id)
+    await news.tell(db, meeting)
+    emit(db, MeetingBooked(meeting_id=meeting.id, by_account_id=by, series_id=series_id))
+
+
+async def propose_of_series(db: AsyncSession, by: UUID, meeting: Meeting) -> None:
+    """Propose another time for one of a series that cannot be at its own."""
+    db.add(meeting)
+    await db.flush()
+    audit.record(db, by, "meeting.proposed", meeting.id)
+    await news.tell(db, meeting)
+    emit(db, MeetingProposed(meeting_id=meeting.id, by_account_id=by))
+
+
+async def cancel_of_series(
+    db: AsyncSession, by: UUID | None, meeting_ids: set[UUID], series_id: UUID
+) -> None:
+    """Cancel those of these meetings that have not begun."""
+    for meeting in await queries.open_ahead(db, meeting_ids):
+        await _cancel(db, meeting, by, None, series_id)
+
+
+async def retitle_of_series(db: AsyncSession, meeting_ids: set[UUID], title: str | None) -> None:
+    """Give those of these meetings that have not begun another title."""
+    for meeting in await queries.open_ahead(db, meeting_ids):
+        meeting.title = title
+        meeting.version += 1
+        meeting.sequence += 1
+        await news.tell(db, meeting)
 
 
 async def pairing_ended(db: AsyncSession, event: PairingEnded) -> None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_29_2350"
-down_revision = "2026_11_29_2330"
+down_revision = "2026_11_29_2340"
 branch_labels = None
 depends_on = None
 

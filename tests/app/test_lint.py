@@ -36,7 +36,6 @@ OTHER_DOORS = {
     "recordings/expiry": "what ends by itself: the worker's verb, not a caller's",
     "recordings/ranges": "parts of files: pure",
     "recordings/storage": "the files of takes, on disk",
-    "scheduling/openings": "what stands in the way of a time, read from several rooms at once",
     "series/making": "makes the meetings of a series ahead: also the worker's verb",
     "series/recurrence": "what a rule means in a zone: pure",
     "series/rules": "which recurrence rules are taken: pure",

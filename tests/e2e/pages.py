@@ -50,6 +50,7 @@ async def places(served: Served) -> list[Place]:
         "pairing": f"/pairings/{pairing}",
         "circle": f"/pairings/{circle}",
         "book": f"/pairings/{pairing}/book",
+        "series": f"/pairings/{pairing}/series",
         "calendar": "/calendar",
         "calendar-week": "/calendar?view=week",
         "calendar-month": "/calendar?view=month",

@@ -229,6 +229,46 @@ async def test_a_meeting_is_moved_on_a_phone(served: Served) -> None:
         await person.client.aclose()
 
 
+async def test_meetings_again_and_again_are_agreed_once_and_end_in_part(served: Served) -> None:
+    """Proposed with one of them skipped, accepted by the other side, cancelled from the third on."""
+    ben, helen = "ben@riverbank.example", "helen@northside.example"
+    mentor = await as_person(served, helen)
+    asked = (await mentor.ok("GET", "/v1/pairings?status=proposed"))["items"][0]["id"]
+    await mentor.ok("POST", f"/v1/pairings/{asked}/accept")
+    async with open_browser() as browser:
+        page = await opened(served, browser, ben, f"/pairings/{asked}")
+        await page.get_by_role("link", name="Meet again and again").click()
+        await page.get_by_text("Every week").click()
+        await page.get_by_label("How many meetings").select_option("5")
+        times = page.locator(".occurrences > li")
+        await expect(times).to_have_count(5)
+        await page.get_by_role("button", name=re.compile("^Skip")).nth(1).click()
+        await expect(times.nth(1)).to_contain_text("Skipped")
+        await page.get_by_role("button", name="Propose these meetings").click()
+        await page.wait_for_url("**/series/*")
+        await expect(page.get_by_text("Waiting for Helen to say yes.")).to_be_visible()
+
+        other = await opened(served, browser, helen, page.url)
+        await other.get_by_role("button", name="Accept them all").click()
+        await expect(other.get_by_text("Active")).to_be_visible()
+        await expect(page.get_by_text("Active")).to_be_visible()
+        assert await seen_by_axe(other) == []
+        assert await booked_of(mentor, asked) == 4
+        third = other.locator(".line").nth(2)
+        await third.get_by_text("From here on").click()
+        await third.get_by_role("button", name=re.compile("^Cancel")).click()
+        await other.get_by_label("Why").fill("My placement ends.")
+        await other.get_by_role("button", name="Cancel them", exact=True).click()
+        await expect(other.locator(".line")).to_have_count(2)
+    assert await booked_of(mentor, asked) == 2
+    await mentor.client.aclose()
+
+
+async def booked_of(person: Api, pairing: str) -> int:
+    rows = (await person.ok("GET", f"/v1/pairings/{pairing}/meetings"))["items"]
+    return sum(row["status"] == "booked" for row in rows)
+
+
 async def test_two_write_one_agenda(served: Served) -> None:
     """Whoever comes second sees the newer text, and still has their own."""
     priya, amara = [

@@ -5,13 +5,14 @@ import { bodyOf, differences, draftOf, freshDraft, isSame, wrongs } from "../cli
 import { announce, useAction, useLoad, useNow } from "../view/hooks.js";
 import { Absences, Assumed, Paused, pauseOf } from "../view/absences.js";
 import { Booking, Hours, NameAndZone, Overrides } from "../view/schedule-form.js";
+import { ForPairings } from "../view/schedule-pairings.js";
 import { Back, Button, Icon, Loaded, Notice, Title, Trouble } from "../view/parts.js";
 import { useFresh } from "../view/live.js";
 import { api, useSession } from "../view/session.js";
 
-/** @import { Absence, Schedule } from "../client/types.js" */
+/** @import { Absence, Pairing, Schedule } from "../client/types.js" */
 /** @import { Draft } from "../client/schedules.js" */
-/** @typedef {{schedules: Schedule[], absences: Absence[]}} World */
+/** @typedef {{schedules: Schedule[], absences: Absence[], pairings: Pairing[]}} World */
 
 /** What is typed is not lost by leaving unseen. @param {boolean} dirty */
 function useWarning(dirty) {
@@ -106,7 +107,7 @@ function Editor({ schedule, fresh, only, onSaved, onDrop }) {
 }
 
 /** @param {{world: World, refresh: () => Promise<unknown>}} props */
-function Whole({ world: { schedules, absences }, refresh }) {
+function Whole({ world: { schedules, absences, pairings }, refresh }) {
   const { zone } = useSession();
   const now = useNow();
   const usual = schedules.find((each) => each.is_default) ?? schedules[0];
@@ -128,6 +129,7 @@ function Whole({ world: { schedules, absences }, refresh }) {
       </div>
       ${!making && html`<button type="button" class="button quiet" onClick=${() => choose("new")}><${Icon} name="plus" /><span>Other hours for some</span></button>`}
     </div>`}
+    ${shown && !shown.is_default && html`<${ForPairings} schedule=${shown} pairings=${pairings} onChange=${refresh} />`}
     ${(shown || making) && html`<${Editor} key=${shown?.id ?? "new"} schedule=${shown} fresh=${freshDraft(zone, schedules.length === 0)} only=${schedules.length <= (making ? 0 : 1)} onSaved=${saved} onDrop=${() => choose(null)} />`}
     <${Absences} absences=${absences} onChange=${refresh} />
     <${Notice}>Others see which times are free for both of you, never why another is not.<//>`;
@@ -135,10 +137,10 @@ function Whole({ world: { schedules, absences }, refresh }) {
 
 export default function Availability() {
   const world = useLoad(async () => {
-    const [schedules, absences] = await Promise.all([api.all("/v1/schedules"), api.all("/v1/absences")]);
-    return { schedules, absences };
+    const [schedules, absences, pairings] = await Promise.all([api.all("/v1/schedules"), api.all("/v1/absences"), api.all("/v1/pairings", { query: { status: "active" } })]);
+    return { schedules, absences, pairings };
   }, []);
-  useFresh(world.refresh, ["/v1/schedules", "/v1/schedules/{schedule_id}", "/v1/absences"]);
+  useFresh(world.refresh, ["/v1/schedules", "/v1/schedules/{schedule_id}", "/v1/absences", "/v1/pairings"]);
   return html`
     <${Back} href="/calendar">Calendar<//>
     <${Title}>When you can meet<//>

@@ -1,5 +1,5 @@
 import { html, useState } from "../view/preact.js";
-import { useLoad } from "../view/hooks.js";
+import { useKeys, useLoad } from "../view/hooks.js";
 import { Back, Button, firstName, Icon, Loaded, Notice, Title } from "../view/parts.js";
 import { api } from "../view/session.js";
 import { useFresh } from "../view/live.js";
@@ -28,7 +28,7 @@ function Confirm({ picking, pairing }) {
   const { chosen, several, minutes, zone, session, slots, hold, isSlot, letThemChoose } = picking;
   const sides = sidesOfPairing(pairing);
   const names = list(others(pairing).map(({ person }) => firstName(person.name)));
-  const [key] = useState(() => crypto.randomUUID());
+  const keyOf = useKeys();
   const [agenda, setAgenda] = useState("");
   const insteadOf = new URLSearchParams(location.search).get("instead-of");
   const one = others(pairing).length === 1;
@@ -37,15 +37,11 @@ function Confirm({ picking, pairing }) {
   const atOnce = !several && (leads(pairing) || (free && Boolean(slots.data?.people.every((each) => each.is_me || !each.confirm))));
   const send = async () => {
     try {
-      const meeting = await api.post("/v1/pairings/{pairing_id}/meetings", {
-        path: { pairing_id: pairing.id }, key: `${key}:${chosen.map(Number).join()}:${minutes}:${agenda.length}`,
-        body: {
-          starts_at: withOffset(first, zone), duration_minutes: minutes, zone,
-          ...(chosen.length > 1 && { options: chosen.slice(1).map((each) => withOffset(each, zone)) }),
-          ...(agenda.trim() && { agenda: agenda.trim() }),
-          ...(insteadOf && { instead_of: insteadOf }),
-        },
-      });
+      const body = {
+        starts_at: withOffset(first, zone), duration_minutes: minutes, zone, options: chosen.slice(1).map((each) => withOffset(each, zone)),
+        agenda: agenda.trim() || null, instead_of: insteadOf,
+      };
+      const meeting = await api.post("/v1/pairings/{pairing_id}/meetings", { path: { pairing_id: pairing.id }, key: keyOf(body), body });
       hold.release(true);
       go(`/meetings/${meeting.id}`);
     } catch (problem) {

@@ -1,5 +1,5 @@
 import { html, useState } from "../view/preact.js";
-import { useLoad } from "../view/hooks.js";
+import { useKeys, useLoad } from "../view/hooks.js";
 import { Back, Button, Loaded, Notice, Title } from "../view/parts.js";
 import { api } from "../view/session.js";
 import { useFresh } from "../view/live.js";
@@ -17,17 +17,15 @@ import { clock, weekdayAndDate, withOffset } from "../client/time.js";
 function Confirm({ meeting, picking }) {
   const { pairing, chosen, minutes, zone, session, slots, hold, isSlot } = picking;
   const [reason, setReason] = useState("");
-  const [key] = useState(() => crypto.randomUUID());
+  const keyOf = useKeys();
   const [first] = chosen;
   const who = withWhom(meeting);
   const atOnce = leads(pairing) || (Boolean(first) && isSlot(first) && Boolean(slots.data?.people.every((each) => each.is_me || !each.confirm)));
   const old = new Date(meeting.starts_at);
   const send = async () => {
     try {
-      await api.post("/v1/meetings/{meeting_id}/reschedule", {
-        path: { meeting_id: meeting.id }, key: `${key}:${first.getTime()}:${minutes}:${reason.length}`, match: meeting.version,
-        body: { starts_at: withOffset(first, zone), duration_minutes: minutes, zone, reason: reason.trim() || null },
-      });
+      const body = { starts_at: withOffset(first, zone), duration_minutes: minutes, zone, reason: reason.trim() || null };
+      await api.post("/v1/meetings/{meeting_id}/reschedule", { path: { meeting_id: meeting.id }, key: keyOf(body), match: meeting.version, body });
     } catch (problem) {
       void slots.refresh();
       throw problem;

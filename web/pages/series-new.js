@@ -1,5 +1,5 @@
-import { html, useState } from "../view/preact.js";
-import { useLoad } from "../view/hooks.js";
+import { html } from "../view/preact.js";
+import { useKeys, useLoad } from "../view/hooks.js";
 import { useFresh } from "../view/live.js";
 import { leads, list, nameOf, others } from "../view/mentoring.js";
 import { Back, firstName, Loaded, Notice, Title } from "../view/parts.js";
@@ -15,13 +15,13 @@ import { addDays, dayIn } from "../client/time.js";
 /** @param {{pairing: Pairing}} props */
 function Planning({ pairing }) {
   const { zone } = useSession();
-  const [key] = useState(() => crypto.randomUUID());
+  const keyOf = useKeys();
   const names = list(others(pairing).map(({ person }) => firstName(person.name)));
   const atOnce = leads(pairing);
   if (!pairing.may.includes("meet")) return html`<${Notice}>This pairing is not active, so no meetings can be planned in it.<//>`;
   const propose = async (/** @type {Plan} */ plan) => {
     const body = { ...bodyOfPlan(plan), exdates: plan.exdates, rdates: [] };
-    const made = await api.post("/v1/pairings/{pairing_id}/series", { path: { pairing_id: pairing.id }, body, key: `${key}:${JSON.stringify(body).length}:${body.dtstart}:${body.rule}` });
+    const made = await api.post("/v1/pairings/{pairing_id}/series", { path: { pairing_id: pairing.id }, body, key: keyOf(body) });
     go(`/series/${made.id}`);
   };
   return html`<${SeriesEditor} begin=${freshPlan(addDays(dayIn(new Date(), zone), 7), zone)} sides=${sidesOfPairing(pairing)} skips

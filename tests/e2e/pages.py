@@ -38,6 +38,7 @@ async def places(served: Served) -> list[Place]:
     circle = next(row["id"] for row in pairings if row["kind"] == "circle")
     meetings = (await api.ok("GET", "/v1/meetings"))["items"]
     meeting = next(row["id"] for row in meetings if row["status"] in ("proposed", "booked"))
+    booked = next(row["id"] for row in meetings if "reschedule" in row["may"])
     person = (await api.ok("GET", "/v1/people?q=Helen"))["items"][0]["id"]
     talk = await conversation(api, pairing_id=pairing)
     await api.client.aclose()
@@ -49,10 +50,16 @@ async def places(served: Served) -> list[Place]:
         "pairing": f"/pairings/{pairing}",
         "circle": f"/pairings/{circle}",
         "book": f"/pairings/{pairing}/book",
+        "series": f"/pairings/{pairing}/series",
         "calendar": "/calendar",
+        "calendar-week": "/calendar?view=week",
+        "calendar-month": "/calendar?view=month",
+        "availability": "/availability",
+        "settings": "/settings",
         "messages": "/messages",
         "conversation": f"/messages/{talk}",
         "meeting": f"/meetings/{meeting}",
+        "move": f"/meetings/{booked}/move",
         "call": f"/meetings/{meeting}/call",
         "profile": "/profile",
         "blocks": "/blocks",

@@ -99,6 +99,7 @@ const OPENED = {
   "/v1/mailbox": "in development only",
   "/v1/people": "a search",
   "/v1/people/{membership_id}": "opened from a search",
+  "/v1/recurrences/preview": "what a rule says, which never changes",
 };
 
 const LIVE = "web/view/session.js";

@@ -9,7 +9,7 @@ import { TokenKeeper } from "./tokens.js";
  */
 
 /** @import { Answer, MethodOf, Options, PathOf } from "./types.js" */
-/** @typedef {{path?: Record<string, unknown>, query?: Record<string, unknown>, body?: unknown, key?: string, signal?: AbortSignal}} Loose */
+/** @typedef {{path?: Record<string, unknown>, query?: Record<string, unknown>, body?: unknown, key?: string, match?: number, signal?: AbortSignal}} Loose */
 
 /** Waits between tries of a request that did not reach the service, in milliseconds. */
 const RETRY_AFTER_MS = [300, 1200];
@@ -46,6 +46,12 @@ export const KEYED = new Set([
   "/v1/organisations/{organisation_id}/circles",
   "/v1/pairings/{pairing_id}/goals",
   "/v1/pairings/{pairing_id}/meetings",
+  "/v1/pairings/{pairing_id}/holds",
+  "/v1/meetings/{meeting_id}/reschedule",
+  "/v1/pairings/{pairing_id}/series",
+  "/v1/schedules",
+  "/v1/absences",
+  "/v1/imported-calendars",
   "/v1/reports",
 ]);
 
@@ -180,11 +186,12 @@ export class Api {
    * @param {unknown} [given]
    */
   async #answered(method, template, given) {
-    const { path, query, body, key, signal } = /** @type {Loose} */ (given ?? {});
+    const { path, query, body, key, match, signal } = /** @type {Loose} */ (given ?? {});
     const url = address(template, path, query);
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
     if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (match !== undefined) headers["If-Match"] = `"${match}"`;
     if (method === "POST") headers["Idempotency-Key"] = key ?? crypto.randomUUID();
     const request = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
     const repeatable = method === "GET" || (method === "POST" && KEYED.has(template));

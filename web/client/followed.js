@@ -10,6 +10,9 @@ export const FOLLOWED = {
   "/v1/schedules": ["availability.changed"],
   "/v1/schedules/{schedule_id}": ["availability.changed"],
   "/v1/absences": ["availability.changed"],
+  // One's own, and changed by oneself only.
+  "/v1/calendar-feed": ["account.changed"],
+  "/v1/pairings/{pairing_id}/slots": ["meeting.changed", "pairing.changed", "availability.changed"],
   "/v1/imported-calendars": ["imported_calendar.changed"],
   "/v1/pairings": ["pairing.changed", "membership.changed"],
   "/v1/pairings/{pairing_id}": ["pairing.changed", "membership.changed"],

@@ -22,6 +22,8 @@ export interface Options<P extends keyof paths, V extends Verb> {
   body?: Body<Operation<P, V>>;
   /** The idempotency key; made for you when absent. Keep it when you offer "try again". */
   key?: string;
+  /** The version that was read: if it has changed since, nothing is done (412). */
+  match?: number;
   signal?: AbortSignal;
 }
 
@@ -45,6 +47,18 @@ export type Person = Schemas["PersonRead"];
 export type Pairing = Schemas["PairingRead"];
 export type Goal = Schemas["GoalRead"];
 export type Meeting = Schemas["MeetingRead"];
+export type Happened = Schemas["HappenedRead"];
+export type Schedule = Schemas["ScheduleRead"];
+export type ScheduleWrite = Schemas["ScheduleWrite"];
+export type Absence = Schemas["AbsenceRead"];
+export type SlotPage = Schemas["SlotsRead"];
+export type ImportedCalendar = Schemas["ImportedCalendarRead"];
+export type CalendarFeed = Schemas["CalendarFeedRead"];
+export type ReminderPreferences = Schemas["ReminderPreferencesRead"];
+export type Series = Schemas["SeriesRead"];
+export type Occurrence = Schemas["OccurrenceRead"];
+export type RecurrencePreview = Schemas["RecurrencePreview"];
+export type Hold = Schemas["HoldRead"];
 export type Stay = Schemas["StayRead"];
 export type Recording = Schemas["RecordingRead"];
 export type RecordingFile = Schemas["RecordingFileRead"];

@@ -1,48 +1,17 @@
-import { html, useState } from "../view/preact.js";
-import { announce, useLoad, useNow } from "../view/hooks.js";
-import { Avatar, Back, Button, From, Icon, Loaded, Status, Title } from "../view/parts.js";
+import { html } from "../view/preact.js";
+import { useLoad, useNow } from "../view/hooks.js";
+import { Avatar, Back, From, Icon, Loaded, Status, Title } from "../view/parts.js";
 import { Recordings } from "../view/recordings.js";
 import { ReportForm } from "../view/safety.js";
 import { api, useSession } from "../view/session.js";
 import { useConversationOf, useFresh } from "../view/live.js";
 import { Chat, ChatPlace } from "../view/chat.js";
-import { company, isOpen, sidesOf, startWords, When, withWhom } from "../view/mentoring.js";
+import { Now } from "../view/meeting-now.js";
+import { Agenda, Cancel, History, Outcome } from "../view/meeting-words.js";
+import { company, sidesOf, startWords, When, withWhom } from "../view/mentoring.js";
 import { bothSides, clock, lengthOf, placeOf, weekdayAndDate } from "../client/time.js";
 
 /** @import { Meeting, Stay } from "../client/types.js" */
-
-/** @param {{meeting: Meeting, put: (meeting: Meeting) => void, now: Date, zone: string}} props */
-function Now({ meeting, put, now, zone }) {
-  const path = { meeting_id: meeting.id };
-  const who = withWhom(meeting);
-  const act = (/** @type {"accept" | "decline"} */ verb) => async () => {
-    put(await api.post(verb === "accept" ? "/v1/meetings/{meeting_id}/accept" : "/v1/meetings/{meeting_id}/decline", { path }));
-    announce(verb === "accept" ? "Accepted. The meeting is booked." : "Declined.");
-  };
-  if (meeting.may.includes("accept")) {
-    return html`<section class="next needs" aria-label="What now">
-      <p>${who} would like to meet you then.</p>
-      <div class="buttons">
-        <${Button} kind="primary" busyWords="Accepting …" onPress=${act("accept")}>Accept<//>
-        <${Button} busyWords="Declining …" onPress=${act("decline")}>Decline<//>
-        <a class="button quiet" href=${`/pairings/${meeting.pairing_id}/book`}>Propose another time</a>
-      </div>
-    </section>`;
-  }
-  if (meeting.status === "proposed") {
-    return html`<section class="next calm" aria-label="What now" aria-live="polite"><p>Waiting for ${who} to accept. This page shows it as soon as it happens.</p></section>`;
-  }
-  if (isOpen(meeting, now)) {
-    return html`<section class="next" aria-label="What now">
-      <p>The room is open${new Date(meeting.starts_at) > now ? `; you start ${startWords(meeting, now)}` : ""}.</p>
-      <a class="button primary" href=${`/meetings/${meeting.id}/call`}><${Icon} name="video" /><span>Join</span></a>
-    </section>`;
-  }
-  if (meeting.status === "booked" && new Date(meeting.join_opens_at) > now) {
-    return html`<section class="next calm" aria-label="What now"><p>Booked. The room opens at ${clock(new Date(meeting.join_opens_at), zone)} your time, 15 minutes before you start.</p></section>`;
-  }
-  return null;
-}
 
 /** @param {{meeting: Meeting, zone: string}} props */
 function Attendance({ meeting, zone }) {
@@ -56,24 +25,6 @@ function Attendance({ meeting, zone }) {
       ${stay.left_at ? ` to ${clock(new Date(stay.left_at), zone)}` : ", there now"}
       ${stay.reason === "connection_lost" ? " (connection lost)" : ""}
     </li>`)}</ul>
-  </section>`;
-}
-
-/** @param {{meeting: Meeting, put: (meeting: Meeting) => void}} props */
-function Cancel({ meeting, put }) {
-  const [asking, setAsking] = useState(false);
-  if (!meeting.may.includes("cancel")) return null;
-  if (!asking) return html`<div><button type="button" class="button danger" onClick=${() => setAsking(true)}>Cancel this meeting</button></div>`;
-  return html`<section class="card ending" aria-label="Cancel this meeting">
-    <h2>Cancel the meeting with ${withWhom(meeting)}?</h2>
-    <p>${withWhom(meeting)} gets a letter. You can propose another time afterwards.</p>
-    <div class="buttons">
-      <${Button} kind="danger" busyWords="Cancelling …" onPress=${async () => {
-        put(await api.post("/v1/meetings/{meeting_id}/cancel", { path: { meeting_id: meeting.id } }));
-        setAsking(false);
-      }}>Cancel the meeting<//>
-      <button type="button" class="button quiet" onClick=${() => setAsking(false)}>Keep it</button>
-    </div>
   </section>`;
 }
 
@@ -92,6 +43,8 @@ function Whole({ meeting, put }) {
     <${Now} meeting=${meeting} put=${put} now=${now} zone=${zone} />
     <div class="two">
       <div class="stack">
+        <${Outcome} meeting=${meeting} put=${put} />
+        <${Agenda} meeting=${meeting} put=${put} />
         <section aria-labelledby="who"><h2 id="who">Who</h2>
           <ul class="participants">${company(meeting).map((person) => html`<li key=${person.id}>
             <${Avatar} id=${person.id} name=${person.name} size="small" />
@@ -103,8 +56,10 @@ function Whole({ meeting, put }) {
         ${conversation && html`<${Chat} id=${conversation.id} className="inset"><h2>Messages</h2><//>`}
         <${Recordings} meeting=${meeting} zone=${zone} />
         <${Attendance} meeting=${meeting} zone=${zone} />
+        <${History} meeting=${meeting} zone=${zone} />
       </div>
       <aside class="stack">
+        ${meeting.may.includes("reschedule") && html`<a class="button" href=${`/meetings/${meeting.id}/move`}><${Icon} name="calendar-clock" /><span>Move to another time</span></a>`}
         <a class="button" href=${`/pairings/${meeting.pairing_id}`}>Open the pairing</a>
         <${Cancel} meeting=${meeting} put=${put} />
         <details class="safety"><summary><${Icon} name="shield" />Something wrong with this meeting?</summary>

@@ -8,6 +8,7 @@ import { Chat, ChatPlace } from "../view/chat.js";
 import { go } from "../view/router.js";
 import { Agreement, Goals } from "../view/agreement.js";
 import { isAhead, kindWords, MeetingLine, mine, nameOf, others, roleWords } from "../view/mentoring.js";
+import { SeriesLines } from "../view/series-lines.js";
 import { clock, placeOf, withOffset } from "../client/time.js";
 
 /** @import { Meeting, Pairing } from "../client/types.js" */
@@ -72,6 +73,7 @@ function Meetings({ pairing, meetings, now, zone }) {
       </div>`}
     </div>
     ${ahead.length > 0 ? html`<ul class="lines">${ahead.map(line)}</ul>` : html`<p class="quiet">No meeting planned.</p>`}
+    <${SeriesLines} pairing=${pairing} />
     ${past.length > 0 && html`<details class="earlier"><summary>${past.length === 1 ? "1 earlier meeting" : `${past.length} earlier meetings`}</summary><ul class="lines">${past.map(line)}</ul></details>`}
   </section>`;
 }

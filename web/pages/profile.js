@@ -94,5 +94,7 @@ export default function Profile() {
         ? html`<section aria-labelledby="membership-title"><h2 id="membership-title">As a member of ${membership.organisation.name}</h2><${MembershipForm} key=${membership.id} membership=${membership} /></section>`
         : html`<${Empty} title="No profile yet" icon="user-round"><p>Your profile belongs to your place in an organisation. You have one as soon as you are a member.</p><//>`}
       <${AccountForm} />
+      <section aria-labelledby="time-title"><h2 id="time-title">Your time</h2>
+        <p class="bits"><a class="button" href="/availability">When you can meet</a><a class="button" href="/settings">Calendars and reminders</a></p></section>
     </div>`;
 }

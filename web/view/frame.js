@@ -1,6 +1,7 @@
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { go } from "./router.js";
 import { Avatar, Icon, Unread } from "./parts.js";
+import { Reminded } from "./reminded.js";
 import { actAs, signOut, useSession } from "./session.js";
 import { events, unsent, useConversations, useStateWords } from "./live.js";
 import { currentTheme, setTheme } from "./theme.js";
@@ -97,6 +98,8 @@ function AccountMenu() {
       <ul class="menu-links" onClick=${() => setOpen(false)}>
         <li><a href="/profile"><${Icon} name="user-round" />My profile</a></li>
         <li class="phone-only"><a href="/calendar"><${Icon} name="calendar" />Calendar</a></li>
+        <li><a href="/availability"><${Icon} name="clock" />When I can meet</a></li>
+        <li><a href="/settings"><${Icon} name="bell" />Calendars and reminders</a></li>
         <li><a href="/organisation"><${Icon} name="building-2" />My organisation</a></li>
         <li><a href="/blocks"><${Icon} name="shield" />People I have blocked</a></li>
         ${config?.mailbox && html`<li><a href="/mailbox"><${Icon} name="mail" />Mailbox (development)</a></li>`}
@@ -164,6 +167,7 @@ export function Frame({ path, bare = false, children }) {
       </header>
       ${!path.startsWith("/messages/") && html`<${Connection} signedIn=${signedIn} />`}
       <main id="content" tabindex="-1"><div class="column">${children}</div></main>
+      ${signedIn && html`<${Reminded} />`}
       ${signedIn && html`<nav class="bar" aria-label="Places"><${Places} path=${path} places=${BAR} /></nav>`}
     </div>`;
 }

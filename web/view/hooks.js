@@ -69,6 +69,16 @@ export function useAction(act) {
   return { ...state, run };
 }
 
+/** An idempotency key for each thing that is sent: the same while that is the same, so that "try again" does it once. */
+export function useKeys() {
+  const kept = useRef({ said: "", key: "" });
+  return (/** @type {unknown} */ body) => {
+    const said = JSON.stringify(body);
+    if (said !== kept.current.said) kept.current = { said, key: crypto.randomUUID() };
+    return kept.current.key;
+  };
+}
+
 /** The time, kept fresh for words like "in 5 minutes". */
 export function useNow(everyMs = 15_000) {
   const [now, setNow] = useState(new Date());

@@ -26,6 +26,11 @@ export function mine(pairing) {
   return pairing.participants.find((each) => each.is_me) ?? null;
 }
 
+/** Whether I lead a circle: what I arrange in it is booked at once. @param {Pairing} pairing */
+export function leads(pairing) {
+  return pairing.kind === "circle" && pairing.participants.some((each) => each.is_me && !each.left_at && each.role === "lead");
+}
+
 /** @param {string[]} words */
 export function list(words) {
   return new Intl.ListFormat("en-GB", { type: "conjunction" }).format(words);

@@ -24,8 +24,7 @@ from app.notifications import nudging, reminding, sending
 from app.notifications import queries as reminders
 from app.reactions import REACTIONS
 from app.recordings import expiry as expiry_of_recordings
-from app.scheduling import calls, noshows
-from app.scheduling import queries as meetings
+from app.scheduling import calls, diaries, noshows
 from app.series import making
 from app.settings import Settings, get_settings
 from signalling.contracts.bus import Bus, BusUnavailable
@@ -106,7 +105,7 @@ async def clear_away(database: Database) -> None:
             await idempotency.clear_away(db, before)
             await accounts.clear_away(db, before)
             await nodes.clear_away(db, before)
-            await meetings.clear_holds(db)
+            await diaries.clear_holds(db)
             await reminders.clear_away(db, before)
         forgotten = 1
         while forgotten:

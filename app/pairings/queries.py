@@ -1,7 +1,7 @@
 """Reading mentorships: the participants see them, and a circle's coordinators do."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
@@ -85,7 +85,7 @@ async def party(db: AsyncSession, actor: Actor, pairing_id: UUID) -> tuple[Pairi
         .where(Pairing.id == pairing_id, _is_visible_to(actor))
         .order_by(Participant.id)
     )
-    found: list[tuple[Pairing, UUID | None, UUID, str]] = [row._tuple() for row in rows]
+    found = cast("Sequence[tuple[Pairing, UUID | None, UUID, str]]", rows.all())
     if not found:
         raise NotFound()
     people = {

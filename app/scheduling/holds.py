@@ -13,7 +13,7 @@ from app.core import clock
 from app.core.errors import Conflict, Forbidden, invalid
 from app.core.locks import lock
 from app.pairings import queries as pairings
-from app.scheduling import queries
+from app.scheduling import diaries, queries
 from app.scheduling.models import HeldTime, Hold
 from app.scheduling.slot_schemas import HoldCreate
 
@@ -35,10 +35,10 @@ async def create(db: AsyncSession, actor: Actor, pairing_id: UUID, body: HoldCre
     ends_at = body.starts_at + timedelta(minutes=body.duration_minutes)
     during = Range(body.starts_at, ends_at, bounds="[)")
     await lock(db, "booking", *people)
-    await queries.clear_holds(db, expired_of=people, by=actor.account_id)
+    await diaries.clear_holds(db, expired_of=people, by=actor.account_id)
     if await queries.taken(db, list(people), during):
         raise Conflict("time_taken", "That time has just been taken. Choose another time.")
-    if await queries.held(db, people, during, besides=[]):
+    if await diaries.held(db, people, during, besides=[]):
         raise Conflict("time_held", HELD)
     made = Hold(
         account_id=actor.account_id,
@@ -59,4 +59,4 @@ async def create(db: AsyncSession, actor: Actor, pairing_id: UUID, body: HoldCre
 
 async def release(db: AsyncSession, actor: Actor, hold_id: UUID) -> None:
     """Let a time go that I held."""
-    await db.delete(await queries.hold(db, actor, hold_id))
+    await db.delete(await diaries.hold(db, actor, hold_id))

@@ -19,7 +19,7 @@ from app.core.errors import Forbidden, invalid
 from app.pairings import queries as pairings
 from app.pairings.models import Kind
 from app.scheduling import openings, slots
-from app.scheduling.openings import Known
+from app.scheduling.known import Known, known
 from app.scheduling.slot_schemas import SlotPerson, SlotRead, SlotsAsk, SlotsRead
 from app.scheduling.slots import Suited
 
@@ -122,7 +122,7 @@ def _window(ask: SlotsAsk, now: datetime) -> tuple[datetime, datetime]:
 
 
 async def _load(db: AsyncSession, question: Question, start: datetime, end: datetime) -> dict[UUID, Known]:
-    return await openings.known(
+    return await known(
         db,
         question.everyone,
         start,

@@ -22,7 +22,7 @@ from app.core.paging import Page, Paging, fetch
 from app.core.preconditions import IfMatch, Tagged, tagged
 from app.core.schemas import Instant
 from app.pairings import queries as pairings
-from app.scheduling import calls, holds, moves, offers, outcomes, policy, queries, service
+from app.scheduling import calls, diaries, holds, moves, offers, outcomes, policy, queries, service
 from app.scheduling.models import Hold, Meeting, MeetingPolicy
 from app.scheduling.schemas import (
     AttendanceRead,
@@ -265,7 +265,7 @@ async def hold_slot(pairing_id: UUID, body: HoldCreate, actor: CurrentActor, db:
         made = await holds.create(db, actor, pairing_id, body)
         return made.id, made
 
-    return await once.create(db, actor.account_id, make, lambda made: queries.hold(db, actor, made))
+    return await once.create(db, actor.account_id, make, lambda made: diaries.hold(db, actor, made))
 
 
 @router.delete("/holds/{hold_id}", status_code=204, responses=_seen)

@@ -22,7 +22,7 @@ from app.core.preconditions import ANY, Seen
 from app.pairings import queries as pairings
 from app.pairings.events import PairingEnded, ParticipantWentAway
 from app.pairings.models import Kind, Pairing
-from app.scheduling import calls, holds, news, openings, particulars, queries
+from app.scheduling import calls, diaries, holds, news, openings, particulars, queries
 from app.scheduling.events import (
     MeetingBooked,
     MeetingCancelled,
@@ -118,7 +118,7 @@ async def propose(db: AsyncSession, actor: Actor, pairing_id: UUID, body: Meetin
         audit.record(db, actor.account_id, "meeting.proposed", meeting.id)
         await _book(db, actor, meeting, pairing, spans[0])
     else:
-        await queries.use_up_hold(db, actor.account_id, pairing.id)
+        await diaries.use_up_hold(db, actor.account_id, pairing.id)
         await tell_proposed(db, meeting, actor.account_id)
     return await read(db, actor, meeting.id)
 
@@ -191,7 +191,7 @@ async def must_be_free(
         who = "Someone in the circle" if pairing.kind == Kind.CIRCLE else people[next(iter(busy))].name
         raise Conflict("time_taken", f"{who} has another meeting at that time. Choose another time.")
     asking = {row.account_id for row in people.values() if row.id == asked_by}
-    if await queries.held(db, list(people), Range(*span, bounds="[)"), besides={actor.account_id, *asking}):
+    if await diaries.held(db, list(people), Range(*span, bounds="[)"), besides={actor.account_id, *asking}):
         raise Conflict("time_held", holds.HELD)
 
 
@@ -203,7 +203,7 @@ async def take_time(
     await lock(db, "booking", *accounts)
     await must_be_free(db, actor, pairing, span, meeting.id, asked_by)
     await queries.free(db, meeting.id)
-    await queries.use_up_hold(db, actor.account_id, pairing.id)
+    await diaries.use_up_hold(db, actor.account_id, pairing.id)
     await put_down(db, meeting, pairing, span)
 
 

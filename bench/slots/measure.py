@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import random
 import statistics
 import tempfile
 import time
@@ -13,20 +14,24 @@ from urllib.parse import urlencode
 
 from sqlalchemy.dialects.postgresql import Range
 
+from app.availability.hours import Hours
 from app.core import migrate
 from app.core.engines import PrivatePostgres
 from app.freebusy import queries as freebusy
 from app.main import create_app
-from app.scheduling import openings, slots
-from app.scheduling import queries as meetings
+from app.scheduling import diaries, slots
+from app.scheduling.known import known as what_is_known
+from app.scheduling.slots import Diary, Terms
 from app.settings import Settings
 from bench.slots import plain, racing
 from bench.slots.people import HISTORY, Busyness, furnish, imported, months_ahead
 from tests.world import Person, World
 
 ROUNDS: Final = 300
-GROWTH: Final = (20, 40, 80, 160)
-"""Calendars of each person."""
+GROWTH: Final = (10, 20, 40, 80)
+"""Calendars of each person; with more, no free hour is left."""
+INTERVALS: Final = (1_000, 4_000, 16_000, 64_000)
+"""Of each of two people, in the calculation alone."""
 
 
 async def request(world: World, person: Person, path: str) -> tuple[float, bytes]:
@@ -87,7 +92,7 @@ async def _side_by_side(world: World, people: list[Busyness], pairing: Any) -> d
     start, end = months_ahead()
     ids = [one.person.account_id for one in people]
     async with world.database.transaction() as db:
-        known = await openings.known(db, ids, start, end, pairing_id=pairing["id"])
+        known = await what_is_known(db, ids, start, end, pairing_id=pairing["id"])
     least = len(people) if len(people) == 2 else len(people) // 2
     first, last = int(start.timestamp()), int(end.timestamp())
 
@@ -96,7 +101,7 @@ async def _side_by_side(world: World, people: list[Busyness], pairing: Any) -> d
         return [at for at, _ in slots.on_the_grid(slots.for_many(each, least), "Europe/London", 900)]
 
     async with world.database.transaction() as db:
-        rows = await meetings.bookings(db, ids, Range(start - HISTORY, end, bounds="[)"))
+        rows = await diaries.bookings(db, ids, Range(start - HISTORY, end, bounds="[)"))
     by_person = [
         plain.Plain(
             one.zone,
@@ -135,9 +140,35 @@ async def _growth(world: World) -> list[dict[str, Any]]:
                 "calendars_each": calendars,
                 "busy_intervals": side["busy_intervals"],
                 "calculation_ms": side["ours_median_ms"],
-                "microseconds_per_interval": round(side["ours_median_ms"] * 1000 / side["busy_intervals"], 2),
                 "whole_request_median_ms": cost["median_ms"],
                 "dateutil_and_loop_ms": side["dateutil_and_loop_ms"],
+            }
+        )
+    return found
+
+
+def _calculation_alone() -> list[dict[str, Any]]:
+    """How the calculation grows with stretches of five minutes, scattered over the four weeks."""
+    day = tuple([((6 * 3600, 23 * 3600),) for _ in range(7)])
+    start, chance, found = 1_800_000_000 // 86_400 * 86_400, random.Random(20261129), []
+    for many in INTERVALS:
+        places = [start + chance.randrange(28 * 86_400) for _ in range(2 * many)]
+        people = [
+            Diary(Hours(zone, day), Terms(before=300, after=600), busy=[(at, at + 300) for at in here])
+            for zone, here in (("Europe/London", places[:many]), ("Asia/Kathmandu", places[many:]))
+        ]
+        times = []
+        for _ in range(15):
+            began = time.process_time()
+            each = [slots.starts(one, 900, start, start + 28 * 86_400, start) for one in people]
+            list(slots.on_the_grid(slots.for_many(each, 2), "Europe/London", 900))
+            times.append((time.process_time() - began) * 1000)
+        took = statistics.median(times)
+        found.append(
+            {
+                "busy_intervals": 2 * many,
+                "median_ms": round(took, 2),
+                "microseconds_per_interval": round(took * 500 / many, 2),
             }
         )
     return found
@@ -176,6 +207,7 @@ async def _measure() -> dict[str, Any]:
         "pair": await apart(await of(2)),
         "circle_of_12": await apart(await of(12)),
         "growth": await apart(_growth),
+        "growth_of_the_calculation_alone": _calculation_alone(),
         "racing": await apart(racing.race, pool=30),
     }
 

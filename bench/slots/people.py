@@ -99,7 +99,9 @@ async def _history(world: World, pairing: str, by: Person) -> None:
     )
     await world.run(
         "INSERT INTO booking SELECT DISTINCT meeting.id, account_id, tstzrange(starts_at, ends_at), 5, 10 "
-        "FROM meeting JOIN participant USING (pairing_id) JOIN membership ON membership.id = membership_id"
+        "FROM meeting JOIN participant USING (pairing_id) JOIN membership ON membership.id = membership_id "
+        "WHERE pairing_id = :pairing",
+        pairing=pairing,
     )
 
 

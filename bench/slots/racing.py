@@ -40,6 +40,7 @@ INSERT: Final = (
     "INSERT INTO booking (meeting_id, account_id, during, before_minutes, after_minutes) "
     "SELECT %s, account_id, %s, 0, 0 FROM unnest(%s::uuid[]) account_id"
 )
+DEADLOCK: Final = "40P01"
 OVERLAPS: Final = """
     SELECT count(*) FROM booking a JOIN booking b
     ON a.account_id = b.account_id AND a.meeting_id < b.meeting_id AND a.during && b.during
@@ -135,7 +136,9 @@ def _whole(world: World) -> Outcome:
                 )
         except Conflict:
             return "refused"
-        except DBAPIError:
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", "") != DEADLOCK:
+                raise
             return "deadlocks"
         return "booked"
 

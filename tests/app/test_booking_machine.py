@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from app.core import clock
 from app.main import create_app
-from app.scheduling import queries, service
+from app.scheduling import diaries, queries, service
 from app.settings import Settings
 from tests.app.diaries import ALWAYS, keeps
 from tests.app.kept import sweep
@@ -339,15 +339,15 @@ def _never_expiring(plain: Callable[..., Any]) -> Callable[..., Any]:
     ("module", "name", "fault"),
     [
         pytest.param(queries, "free", _nothing, id="cancelled, not freed"),
-        pytest.param(queries, "bookings", _nothing, id="booked, and still offered"),
+        pytest.param(diaries, "bookings", _nothing, id="booked, and still offered"),
         pytest.param(
-            queries,
+            diaries,
             "held",
-            _never_expiring(queries.held),
+            _never_expiring(diaries.held),
             id="held for ever",
             marks=pytest.mark.long,
         ),
-        pytest.param(queries, "use_up_hold", _nothing, id="booked, and still held", marks=pytest.mark.long),
+        pytest.param(diaries, "use_up_hold", _nothing, id="booked, and still held", marks=pytest.mark.long),
     ],
 )
 def test_the_machine_finds_a_lost_or_a_needless_slot(

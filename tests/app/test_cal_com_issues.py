@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.core import clock
-from app.scheduling import queries
+from app.scheduling import diaries
 from tests.app.cost import Statements
 from tests.app.diaries import Travel, asked, first_of_each_day, in_days, keeps, traveller, walls, weekdays
 from tests.app.test_holds import hold, mentees
@@ -153,19 +153,19 @@ async def test_5277_slots_cost_as_much_as_the_window_holds(world: World, travel:
         "FROM meeting, account"
     )
     seen: list[int] = []
-    plain = queries.bookings
+    plain = diaries.bookings
 
     async def counting(*args: Any, **options: Any) -> Any:
         rows = await plain(*args, **options)
         seen.append(len(rows))
         return rows
 
-    queries.bookings = counting
+    diaries.bookings = counting
     try:
         with Statements(world) as after:
             assert (await asked(mentee, pairing, **ask))["slots"] == empty["slots"]
     finally:
-        queries.bookings = plain
+        diaries.bookings = plain
     assert len(await world.run("SELECT 1 FROM booking")) > 1400
     assert seen == [0]
     assert after.of_requests() == before.of_requests()

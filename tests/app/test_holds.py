@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from app.core import clock
-from app.scheduling import queries
+from app.scheduling import diaries
 from tests.app.diaries import ALWAYS, Travel, asked, in_days, keeps, traveller, walls, weekdays
 from tests.app.problems import problem
 from tests.app.test_nobody_twice import DOUBLE_BOOKED, deadlocks
@@ -107,7 +107,7 @@ async def test_a_hold_goes_by_itself_and_expired_rows_stand_in_nobodys_way(
     assert len(await world.run("SELECT 1 FROM hold")) == 1, "whoever holds anew clears away what has expired"
     travel("2027-05-03T00:20:00+00:00")
     async with world.database.transaction() as db:
-        await queries.clear_holds(db)
+        await diaries.clear_holds(db)
     assert await world.run("SELECT 1 FROM held_time") == []
 
 
@@ -201,5 +201,5 @@ async def test_the_constraint_is_the_last_word_about_holds(
     _, ((ann, with_ann), (bob, with_bob)) = await mentees(world, 2)
     at = clock.now() + timedelta(days=3)
     assert (await hold(ann, with_ann, at)).status_code == 201
-    monkeypatch.setattr(queries, "held", nobody)
+    monkeypatch.setattr(diaries, "held", nobody)
     assert problem(await hold(bob, with_bob, at), 409)["code"] == "time_held"

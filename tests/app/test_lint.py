@@ -17,7 +17,9 @@ OTHER_DOORS = {
     "availability/hours": "from wall time to instants: pure",
     "availability/intervals": "stretches of time as arithmetic: pure",
     "scheduling/slots": "when people can meet: pure",
-    "scheduling/openings": "diaries, one query per kind, and what stands against a time: only reads",
+    "scheduling/diaries": "queries of bookings and holds; queries.py holds the meetings and calls",
+    "scheduling/known": "what is known of people's time, one query per kind: only reads",
+    "scheduling/openings": "what stands against a time: only reads",
     "scheduling/offers": "the slots in those diaries: only reads",
     "scheduling/slot_schemas": "what travels about slots and holds; schemas.py is full of meetings",
     "scheduling/in_series": "verbs on meetings of a series, many at once",
@@ -60,6 +62,7 @@ STATEMENTS = {"select", "update", "delete", "insert"}
 # Files outside `queries.py` that make statements, and why they may.
 STATEMENT_FILES = {
     "scheduling/particulars.py": "the second half of the queries of meetings",
+    "scheduling/diaries.py": "a second file of queries, for searches and holds",
     "core/idempotency.py": "plumbing: its own table, claimed in one statement",
     "core/locks.py": "plumbing: selects an advisory lock, no row",
     "core/mailbox.py": "plumbing: its own table, read by the mailbox page",

@@ -10,6 +10,7 @@ from app.freebusy import queries as freebusy
 from app.freebusy.queries import Busy
 from app.pairings import queries as pairings
 from app.scheduling import openings
+from app.scheduling.known import known
 from tests.app.cost import Statements
 from tests.app.diaries import (
     ALWAYS,
@@ -342,5 +343,5 @@ async def test_each_kind_of_thing_is_asked_for_once(world: World, travel: Travel
     with Statements(world) as counted:
         for person in crowd:  # the counter counts
             async with world.database.transaction() as db:
-                await openings.known(db, [person.account_id], now, now + timedelta(days=28))
+                await known(db, [person.account_id], now, now + timedelta(days=28))
     assert counted.of_requests() == 12 * 5

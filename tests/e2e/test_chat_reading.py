@@ -9,10 +9,10 @@ from playwright.async_api import expect
 from app.demo import PASSWORD
 from tests.e2e.arrange import PAIRS, Acting, both_at, conversation, messages_page, pairing_of, post, stored
 from tests.e2e.browser import new_page, open_browser
+from tests.e2e.keys import press, tab_to, write
+from tests.e2e.keys import sign_in as sign_in_by_keyboard
 from tests.e2e.people import live, said, say, shows, sign_in
 from tests.e2e.served import Served
-from tests.e2e.test_keyboard import press, tab_to, write
-from tests.e2e.test_keyboard import sign_in as sign_in_by_keyboard
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PRIYA, AMARA = PAIRS["priya"]

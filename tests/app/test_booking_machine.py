@@ -361,7 +361,7 @@ def test_the_machine_finds_a_lost_or_a_needless_slot(
 def test_the_machine_finds_a_double_booking(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     run = stage.world.run
     stage.run(run("ALTER TABLE booking DROP CONSTRAINT ex_booking_nobody_twice"))
-    monkeypatch.setattr(service, "_must_be_free", _nothing)
+    monkeypatch.setattr(service, "must_be_free", _nothing)
     monkeypatch.setattr(Bookings, "trusting", True)
     monkeypatch.setattr(Bookings, "no_slot_is_lost_and_none_is_too_many", lambda self: None)
     try:

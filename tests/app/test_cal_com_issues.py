@@ -142,8 +142,9 @@ async def test_5277_slots_cost_as_much_as_the_window_holds(world: World, travel:
         empty = await asked(mentee, pairing, **ask)
     await world.run(
         "INSERT INTO meeting (id, pairing_id, proposed_by_id, starts_at, ends_at, zone, version, sequence, "
-        "status, created_at) SELECT gen_random_uuid(), :pairing, :by, at, at + interval '30 minutes', 'UTC', "
-        "1, 0, 'booked', at "
+        "status, created_at, late) "
+        "SELECT gen_random_uuid(), :pairing, :by, at, at + interval '30 minutes', 'UTC', "
+        "1, 0, 'booked', at, false "
         "FROM generate_series('2025-05-03T10:00Z'::timestamptz, '2027-05-02T10:00Z', '1 day') at",
         pairing=pairing,
         by=mentor.membership_id,

@@ -279,7 +279,7 @@ async def test_where_nobody_asks_it_is_booked_and_moved_at_once(
 ) -> None:
     asked: Sequence[Any] = ()
 
-    async def needs_no_yes(_: object, *said: Any) -> bool:
+    async def needs_no_yes(_: object, *said: Any, besides: object = None) -> bool:
         nonlocal asked
         asked = said
         return True

@@ -344,4 +344,4 @@ async def test_each_kind_of_thing_is_asked_for_once(world: World, travel: Travel
         for person in crowd:  # the counter counts
             async with world.database.transaction() as db:
                 await known(db, [person.account_id], now, now + timedelta(days=28))
-    assert counted.of_requests() == 12 * 5
+    assert counted.of_requests() == 12 * 6

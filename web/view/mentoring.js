@@ -16,9 +16,10 @@ export const roleWords = (role) => ROLES[role] ?? role;
 /** @param {string} kind */
 export const kindWords = (kind) => KINDS[kind] ?? kind;
 
-/** Everybody in a pairing but me. @param {Pairing} pairing */
+/** Everybody in a pairing but me, once each: in a reciprocal one each has two parts. @param {Pairing} pairing */
 export function others(pairing) {
-  return pairing.participants.filter((each) => !each.is_me && !each.left_at);
+  const parts = pairing.participants.filter((each) => !each.is_me && !each.left_at);
+  return parts.filter(({ person }, place) => parts.findIndex((each) => each.person.id === person.id) === place);
 }
 
 /** @param {Pairing} pairing */

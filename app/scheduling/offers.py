@@ -24,7 +24,7 @@ from app.scheduling.slot_schemas import SlotPerson, SlotRead, SlotsAsk, SlotsRea
 from app.scheduling.slots import Suited
 
 WINDOW: Final = timedelta(days=35)
-LOOK_AHEAD: Final = (0, 35, 140, 365)
+LOOK_AHEAD: Final = (0, 35, 140)
 """How many days after an empty window a next time is looked for, piece by piece."""
 USUAL_MINUTES: Final = 45
 

@@ -12,6 +12,7 @@ from app.availability import queries as availability
 from app.availability.hours import on_days, open_between
 from app.availability.intervals import Span, intersection, subtraction, union
 from app.core import clock
+from app.core.locks import lock
 from app.pairings.models import Pairing
 from app.scheduling import slots
 from app.scheduling.known import Known, known, span
@@ -121,10 +122,13 @@ async def needs_no_yes(
 ) -> bool:
     """Whether everybody else lets others book without being asked, and this is one of their slots.
 
-    A meeting that is moved (`besides`) does not stand in its own way.
+    A meeting that is moved (`besides`) does not stand in its own way. Everybody's diary stays locked, so that
+    what is answered still holds when the time is taken.
     """
-    others = {row.account_id for row in pairing.people().values()} - {asking_account_id}
+    everyone = {row.account_id for row in pairing.people().values()}
+    others = everyone - {asking_account_id}
     plans = await availability.plans(db, others, pairing.id)
     if any(plan.assumed or plan.schedule.confirm for plan in plans.values()):
         return False
+    await lock(db, "booking", *everyone)
     return await suits(db, pairing, starts_at, ends_at, holder=asking_account_id, besides=besides)

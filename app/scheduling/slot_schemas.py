@@ -55,7 +55,9 @@ class SlotsRead(Read):
     duration_minutes: int
     step_minutes: int = Field(examples=[15])
     slots: list[SlotRead]
-    next_available: datetime | None = Field(description="The first of them; after an empty window, the next.")
+    next_available: datetime | None = Field(
+        description="The first of them; after an empty window, the next within twenty weeks."
+    )
     people: list[SlotPerson]
 
 

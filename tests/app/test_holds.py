@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from app.core import clock
-from app.scheduling import diaries
+from app.scheduling import diaries, openings
 from tests.app.diaries import ALWAYS, Travel, asked, in_days, keeps, traveller, walls, weekdays
 from tests.app.problems import problem
 from tests.app.test_nobody_twice import DOUBLE_BOOKED, deadlocks
@@ -203,3 +203,32 @@ async def test_the_constraint_is_the_last_word_about_holds(
     assert (await hold(ann, with_ann, at)).status_code == 201
     monkeypatch.setattr(diaries, "held", nobody)
     assert problem(await hold(bob, with_bob, at), 409)["code"] == "time_held"
+
+
+async def _booked_at_once(world: World) -> int:
+    """Eight people book different times of a day, of somebody who meets once a day: how many get one."""
+    place = await world.organisation()
+    mentor = await world.member(place, "Amara", capacity=20)
+    await keeps(mentor, "UTC", ALWAYS, most_per_day=1, confirm=False, lengths=[30])
+    day = (clock.now() + timedelta(days=3)).replace(hour=9, minute=0, second=0, microsecond=0)
+    asking = []
+    for number in range(8):
+        mentee = await world.member(place, f"Mentee {number}")
+        await keeps(mentee, "UTC", ALWAYS, lengths=[30])
+        path = f"/v1/pairings/{(await world.pair(mentee, mentor))['id']}/meetings"
+        asking.append(mentee.post(path, meeting(day + timedelta(hours=number), 30)))
+    answers = await asyncio.gather(*asking)
+    assert {answer.status_code for answer in answers} == {201}
+    return Counter(answer.json()["status"] for answer in answers)["booked"]
+
+
+async def test_what_is_booked_without_a_question_keeps_to_the_limits_of_those_who_race(world: World) -> None:
+    assert await _booked_at_once(world) == 1, "the others wait for a yes"
+
+
+async def test_without_the_lock_a_limit_is_passed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_: object) -> None:
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(openings, "lock", nothing)
+    assert await _booked_at_once(world) > 1

@@ -287,7 +287,7 @@ async def test_without_care_loss_shows(tmp_path: Path, monkeypatch: pytest.Monke
         await (await meeting.join()).send()
         await started(meeting)
         await asyncio.sleep(1)
-        relay.weather.loss = 0.1
+        relay.weather.loss = 0.25
         await asyncio.sleep(6)
         recording = await stopped(meeting)
     assert play(folder_of(tmp_path, recording) / recording.files[0].name).strangers()
